@@ -5,9 +5,9 @@ means "not told"; a claim with value None means "told to be blank".
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
-type JsonValue = None | bool | int | str | list["JsonValue"] | dict[str, "JsonValue"]
+JsonValue: TypeAlias = "None | bool | int | str | list[JsonValue] | dict[str, JsonValue]"
 
 RecordKind = Literal[
     "episode", "withdrawal", "confirmation", "hold", "enforcement", "award", "result_ack", "person_check"
