@@ -1,0 +1,234 @@
+"""Reading XML, JSON and zip from outside: bounded, no entities, no guessing. Each refusal is a finding."""
+
+import codecs
+import io
+import json
+import re
+import zipfile
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from lxml import etree
+
+from schemas.findings import Finding, Refused
+
+MAX_DEPTH = 100
+_DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+_ENCODINGS = {"utf-8": "utf-8", "utf8": "utf-8", "gb18030": "gb18030", "gbk": "gbk", "gb2312": "gbk"}
+
+
+def _refuse(code: str, path: str, found: str, expected: str) -> NoReturn:
+    raise Refused(Finding(code, path, found, expected))
+
+
+def _declared_encoding(raw: bytes, path: str) -> str:
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        _refuse("ENCODING_MISMATCH", path, "UTF-16 byte order mark", "UTF-8, or the encoding declared")
+    match = _DECLARED.match(raw[:400])
+    name = match[1].decode("ascii").lower() if match else "utf-8"
+    if name not in _ENCODINGS:
+        _refuse("ENCODING_MISMATCH", path, f"declares {name}", "UTF-8, GB18030 or GBK")
+    return _ENCODINGS[name]
+
+
+def _decode(raw: bytes, path: str) -> str:
+    encoding = _declared_encoding(raw, path)
+    body = raw.removeprefix(codecs.BOM_UTF8)
+    try:
+        return body.decode(encoding)
+    except UnicodeDecodeError:
+        other = "GB18030" if encoding == "utf-8" and _is_gb18030(body) else "another encoding"
+        shown = encoding.upper()
+        _refuse("ENCODING_MISMATCH", path, f"bytes are not {shown} (they are {other})", f"{shown}, as declared")
+
+
+def _is_gb18030(raw: bytes) -> bool:
+    try:
+        raw.decode("gb18030")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def parse_xml(
+    raw: bytes, *, max_bytes: int = 5_000_000, path_root: str = "/", max_depth: int = MAX_DEPTH
+) -> "etree._Element":
+    """Parse XML from outside and return its root element.
+
+    `max_bytes`: size limit, looked at before anything else. `path_root`: the path put into findings.
+    No document type declaration, no entity, no file, no network, no recovery from faults.
+    Raises Refused with TOO_LARGE, ENCODING_MISMATCH, XML_DTD_FORBIDDEN, TOO_DEEP or XML_NOT_WELL_FORMED.
+    """
+    if len(raw) > max_bytes:
+        _refuse("TOO_LARGE", path_root, f"{len(raw)} bytes", f"at most {max_bytes} bytes")
+    text = _decode(raw, path_root)
+    _refuse_doctype(text, path_root)
+    # The text was decoded by us, so the parser sees UTF-8 and the declaration must not contradict it.
+    content = re.sub(r"^\s*<\?xml[^>]*\?>", "", text, count=1).encode("utf-8", "surrogatepass")
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_pis=True, encoding="utf-8"
+    )
+    try:
+        root = etree.fromstring(content, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        if "depth" in str(error).lower():
+            _refuse("TOO_DEEP", path_root, "nested deeper than the parser allows", f"at most {max_depth} levels")
+        _refuse("XML_NOT_WELL_FORMED", path_root, str(error)[:120], "well-formed XML")
+    depth = 0
+    for event, _ in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        if depth > max_depth:
+            _refuse("TOO_DEEP", path_root, f"more than {max_depth} levels", f"at most {max_depth} levels")
+    return root
+
+
+def _refuse_doctype(text: str, path: str) -> None:
+    # Only comments and processing instructions may stand before the root; anything after is plain text to XML.
+    position = 0
+    skip = re.compile(r"\s*(?:<\?.*?\?>|<!--.*?-->)", re.DOTALL)
+    while match := skip.match(text, position):
+        position = match.end()
+    if re.compile(r"\s*<!", re.IGNORECASE).match(text, position):
+        _refuse("XML_DTD_FORBIDDEN", path, "DOCTYPE", "no document type declaration")
+
+
+def parse_json_strict(
+    raw: bytes | str, *, max_bytes: int = 5_000_000, path_root: str = "/", max_depth: int = MAX_DEPTH
+) -> Any:
+    """Parse JSON from outside. Numbers with a fraction become Decimal, never float.
+
+    `raw`: UTF-8 bytes (a byte order mark is taken) or text. Raises Refused with TOO_LARGE,
+    ENCODING_MISMATCH, JSON_DUPLICATE_KEY (path names the key), TOO_DEEP or JSON_NOT_WELL_FORMED
+    (NaN, Infinity and lone surrogates too).
+    """
+    if len(raw) > max_bytes:
+        _refuse("TOO_LARGE", path_root, f"{len(raw)} bytes", f"at most {max_bytes} bytes")
+    if isinstance(raw, bytes):
+        try:
+            text = raw.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            _refuse("ENCODING_MISMATCH", path_root, "bytes are not UTF-8", "UTF-8")
+    else:
+        text = raw
+    _refuse_deep_json(text, path_root, max_depth)
+    base = path_root if path_root.endswith("/") else path_root + "/"
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        result = dict(items)
+        if len(result) != len(items):
+            seen: set[str] = set()
+            twice = next(key for key, _ in items if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+            same = len({repr(value) for key, value in items if key == twice}) == 1
+            found = "key twice" if same else "key twice with different values"
+            _refuse("JSON_DUPLICATE_KEY", base + twice, found, "one value")
+        return result
+
+    def constant(name: str) -> NoReturn:
+        _refuse("JSON_NOT_WELL_FORMED", path_root, name, "JSON has no such number")
+
+    try:
+        value = json.loads(text, object_pairs_hook=pairs, parse_float=_decimal, parse_constant=constant)
+        json.dumps(value, default=str, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError) as error:
+        _refuse("JSON_NOT_WELL_FORMED", path_root, f"not JSON: {str(error)[:80]}", "well-formed JSON")
+    return value
+
+
+def _decimal(text: str) -> Decimal:
+    if len(text) > 100:
+        raise ValueError("number with more than 100 characters")
+    return Decimal(text)
+
+
+def _refuse_deep_json(text: str, path: str, max_depth: int) -> None:
+    depth = 0
+    in_string = False
+    for token in re.finditer(r'\\.|["{}\[\]]', text, re.DOTALL):
+        mark = token[0]
+        if mark == '"':
+            in_string = not in_string
+        elif not in_string and mark in "{[":
+            depth += 1
+            if depth > max_depth:
+                _refuse("TOO_DEEP", path, f"more than {max_depth} levels", f"at most {max_depth} levels")
+        elif not in_string and mark in "}]":
+            depth -= 1
+
+
+@dataclass(frozen=True)
+class ZipLimits:
+    """Limits of an archive: entries, unpacked bytes of one and of all, and how far it may swell."""
+
+    entries: int = 1000
+    entry_bytes: int = 20_000_000
+    total_bytes: int = 100_000_000
+    ratio: int = 200
+
+
+def read_zip_safe(raw: bytes, limits: ZipLimits | None = None) -> list[tuple[str, bytes]]:
+    """Unpack a zip in memory and return (name, content) in the order of its directory.
+
+    Names are taken as GB18030 where the archive does not say UTF-8. Folders are left out. Raises Refused
+    with ARCHIVE_UNSAFE: path leaves the archive, absolute or drive path, link, encrypted, doubled name,
+    unknown compression, over the limits, or broken; path `zip:entry[n]/…` with n from 1.
+    """
+    limits = limits or ZipLimits()
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(raw))
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as error:
+        _refuse("ARCHIVE_UNSAFE", "zip:", f"broken archive: {str(error)[:60]}", "a zip file")
+    entries = archive.infolist()
+    if len(entries) > limits.entries:
+        _refuse("ARCHIVE_UNSAFE", "zip:", f"{len(entries)} entries", f"at most {limits.entries} entries")
+    out: list[tuple[str, bytes]] = []
+    total = 0
+    names: set[str] = set()
+    for number, entry in enumerate(entries, start=1):
+        path = f"zip:entry[{number}]"
+        name = _entry_name(entry)
+        _refuse_unsafe_entry(entry, name, path, names)
+        if entry.is_dir():
+            continue
+        content = _read_entry(archive, entry, path, min(limits.entry_bytes, limits.total_bytes - total), limits.ratio)
+        total += len(content)
+        out.append((name, content))
+    return out
+
+
+def _entry_name(entry: zipfile.ZipInfo) -> str:
+    if entry.flag_bits & 0x800:
+        return entry.filename
+    try:
+        return entry.orig_filename.encode("cp437").decode("gb18030")
+    except (UnicodeEncodeError, UnicodeDecodeError):
+        return entry.filename
+
+
+def _refuse_unsafe_entry(entry: zipfile.ZipInfo, name: str, path: str, names: set[str]) -> None:
+    parts = name.replace("\\", "/").split("/")
+    if ".." in parts or name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name) or "\x00" in entry.orig_filename:
+        _refuse("ARCHIVE_UNSAFE", f"{path}/name", "path leaves the archive", "plain file name")
+    if entry.flag_bits & 0x1:
+        _refuse("ARCHIVE_UNSAFE", path, "encrypted entry", "plain entry")
+    if (entry.external_attr >> 16) & 0o170000 == 0o120000:
+        _refuse("ARCHIVE_UNSAFE", path, "symbolic link", "plain file")
+    if name in names:
+        _refuse("ARCHIVE_UNSAFE", f"{path}/name", "name twice", "each name once")
+    names.add(name)
+
+
+def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str, room: int, ratio: int) -> bytes:
+    if entry.file_size > room or entry.file_size > max(entry.compress_size, 1024) * ratio:
+        _refuse("ARCHIVE_UNSAFE", path, f"{entry.file_size} bytes unpacked", f"at most {room} bytes, {ratio} times packed")
+    try:
+        with archive.open(entry) as stream:
+            # The directory may lie about the size, so never read more than it promised.
+            content = stream.read(entry.file_size + 1)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
+        _refuse("ARCHIVE_UNSAFE", path, f"broken entry: {str(error)[:60]}", "a readable entry")
+    except Exception as error:  # zlib.error and kin have no common base
+        _refuse("ARCHIVE_UNSAFE", path, f"broken entry: {type(error).__name__}", "a readable entry")
+    if len(content) != entry.file_size:
+        _refuse("ARCHIVE_UNSAFE", path, "size differs from the directory", "the size stated")
+    return content
