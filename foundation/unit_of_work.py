@@ -1,0 +1,79 @@
+"""One unit of work: a request or a job opens one, services take it first, nobody commits halfway."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import uuid6
+from sqlalchemy import Connection, CursorResult, Engine, RowMapping, text
+
+from foundation.actors import SYSTEM, Actor
+from foundation.clock import clock_now
+
+
+class UnitOfWork:
+    """A database transaction with the time and the person it acts for.
+
+    ``now`` is read once from the clock row, so everything in one unit happens at one instant.
+    """
+
+    def __init__(self, conn: Connection, actor: Actor, now: datetime) -> None:
+        self.conn = conn
+        self.actor = actor
+        self.now = now
+
+    def new_id(self) -> uuid.UUID:
+        """A UUIDv7; takes no part in linking or in the state hash."""
+        return uuid.UUID(int=uuid6.uuid7().int)
+
+    def execute(self, sql: str, **params: Any) -> CursorResult[Any]:
+        """Run one SQL text with named parameters (``:name``)."""
+        return self.conn.execute(text(sql), params)
+
+    def execute_many(self, sql: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Run one SQL text for many parameter sets; nothing when there are none."""
+        if rows:
+            self.conn.execute(text(sql), list(rows))
+
+    def one(self, sql: str, **params: Any) -> RowMapping | None:
+        """First row as a mapping, or None."""
+        return self.conn.execute(text(sql), params).mappings().first()
+
+    def all(self, sql: str, **params: Any) -> Sequence[RowMapping]:
+        """All rows as mappings; the SQL states its own LIMIT."""
+        return self.conn.execute(text(sql), params).mappings().all()
+
+    def scalar(self, sql: str, **params: Any) -> Any:
+        """First column of the first row, or None."""
+        return self.conn.execute(text(sql), params).scalar()
+
+    def publish(self, topic: str, **payload: Any) -> None:
+        """Write an event in this transaction; workers and subscribers are woken when it commits."""
+        self.conn.execute(
+            text(
+                "INSERT INTO exchange.event (topic, payload, at, actor) VALUES (:topic, CAST(:payload AS jsonb), :at, :actor)"
+            ),
+            {"topic": topic, "payload": _json(payload), "at": self.now, "actor": self.actor.id},
+        )
+        self.wake()
+
+    def wake(self) -> None:
+        """Wake workers by NOTIFY when (and only when) this transaction commits."""
+        self.conn.execute(text("SELECT pg_notify('concord_work', '')"))
+
+
+def _json(value: Any) -> str:
+    import orjson
+
+    return orjson.dumps(value, default=str).decode()
+
+
+@contextmanager
+def unit_of_work(engine: Engine, actor: Actor = SYSTEM) -> Iterator[UnitOfWork]:
+    """Open a transaction; commit on a clean exit, roll back on any exception."""
+    with engine.begin() as conn:
+        yield UnitOfWork(conn, actor, clock_now(conn))

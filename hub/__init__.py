@@ -1,0 +1,1 @@
+"""Hub: puts the rooms together (choreography, jobs, command line, supervisor, migrations, stories)."""
