@@ -56,7 +56,9 @@ class CodeTable(Mapping[str, Code]):
 
     def by_name(self, name_zh: str, on: date | None = None) -> list[Code]:
         """The values whose Chinese name is exactly `name_zh`, in use on `on` where given."""
-        return [row for row in self._rows.values() if row.name_zh == name_zh and (on is None or row.valid_on(on))]
+        return [
+            row for row in self._rows.values() if row.name_zh == name_zh and (on is None or row.valid_on(on))
+        ]
 
 
 @dataclass(frozen=True)

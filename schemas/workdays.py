@@ -100,6 +100,8 @@ def work_calendar() -> WorkCalendar:
     text = files("schemas").joinpath("data", "calendar.csv").read_text("utf-8")
     rows = csv.DictReader(text.splitlines())
     return WorkCalendar(
-        CalendarRow(date.fromisoformat(r["date"]), "workday" if r["kind"] == "workday" else "holiday", r["name"])
+        CalendarRow(
+            date.fromisoformat(r["date"]), "workday" if r["kind"] == "workday" else "holiday", r["name"]
+        )
         for r in rows
     )

@@ -40,7 +40,9 @@ def _decode(raw: bytes, path: str) -> str:
     except UnicodeDecodeError:
         other = "GB18030" if encoding == "utf-8" and _is_gb18030(body) else "another encoding"
         shown = encoding.upper()
-        _refuse("ENCODING_MISMATCH", path, f"bytes are not {shown} (they are {other})", f"{shown}, as declared")
+        _refuse(
+            "ENCODING_MISMATCH", path, f"bytes are not {shown} (they are {other})", f"{shown}, as declared"
+        )
 
 
 def _is_gb18030(raw: bytes) -> bool:
@@ -67,13 +69,15 @@ def parse_xml(
     # The text was decoded by us, so the parser sees UTF-8 and the declaration must not contradict it.
     content = re.sub(r"^\s*<\?xml[^>]*\?>", "", text, count=1).encode("utf-8", "surrogatepass")
     parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_pis=True, encoding="utf-8"
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, encoding="utf-8"
     )
     try:
         root = etree.fromstring(content, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         if "depth" in str(error).lower():
-            _refuse("TOO_DEEP", path_root, "nested deeper than the parser allows", f"at most {max_depth} levels")
+            _refuse(
+                "TOO_DEEP", path_root, "nested deeper than the parser allows", f"at most {max_depth} levels"
+            )
         _refuse("XML_NOT_WELL_FORMED", path_root, str(error)[:120], "well-formed XML")
     depth = 0
     for event, _ in etree.iterwalk(root, events=("start", "end")):
@@ -190,7 +194,9 @@ def read_zip_safe(raw: bytes, limits: ZipLimits | None = None) -> list[tuple[str
         _refuse_unsafe_entry(entry, name, path, names)
         if entry.is_dir():
             continue
-        content = _read_entry(archive, entry, path, min(limits.entry_bytes, limits.total_bytes - total), limits.ratio)
+        content = _read_entry(
+            archive, entry, path, min(limits.entry_bytes, limits.total_bytes - total), limits.ratio
+        )
         total += len(content)
         out.append((name, content))
     return out
@@ -207,7 +213,12 @@ def _entry_name(entry: zipfile.ZipInfo) -> str:
 
 def _refuse_unsafe_entry(entry: zipfile.ZipInfo, name: str, path: str, names: set[str]) -> None:
     parts = name.replace("\\", "/").split("/")
-    if ".." in parts or name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name) or "\x00" in entry.orig_filename:
+    if (
+        ".." in parts
+        or name.startswith(("/", "\\"))
+        or re.match(r"[A-Za-z]:", name)
+        or "\x00" in entry.orig_filename
+    ):
         _refuse("ARCHIVE_UNSAFE", f"{path}/name", "path leaves the archive", "plain file name")
     if entry.flag_bits & 0x1:
         _refuse("ARCHIVE_UNSAFE", path, "encrypted entry", "plain entry")
@@ -220,7 +231,12 @@ def _refuse_unsafe_entry(entry: zipfile.ZipInfo, name: str, path: str, names: se
 
 def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str, room: int, ratio: int) -> bytes:
     if entry.file_size > room or entry.file_size > max(entry.compress_size, 1024) * ratio:
-        _refuse("ARCHIVE_UNSAFE", path, f"{entry.file_size} bytes unpacked", f"at most {room} bytes, {ratio} times packed")
+        _refuse(
+            "ARCHIVE_UNSAFE",
+            path,
+            f"{entry.file_size} bytes unpacked",
+            f"at most {room} bytes, {ratio} times packed",
+        )
     try:
         with archive.open(entry) as stream:
             # The directory may lie about the size, so never read more than it promised.
