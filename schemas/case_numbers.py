@@ -83,13 +83,16 @@ def _case_number(match: re.Match[str]) -> CaseNumber:
 
 
 def legacy_case_year(text: str) -> int | None:
-    """The year of a folded case number in the grammar before 2016, else None: keep its text, parse no more."""
+    """The year of a folded case number in the grammar before 2016, else None. Keep its text."""
     match = _LEGACY.fullmatch(text)
     return int(match["year"]) if match else None
 
 
 def check_case_number(text: str, *, profile: Profile | None = None) -> str | None:
-    """Check a folded case number. Returns None, "CASE_NUMBER_FORMAT" or "PROFILE_RANGE" (浙0399, 浙99 are made up)."""
+    """Check a folded case number; 浙0399 and 浙99 are made up.
+
+    Returns None, "CASE_NUMBER_FORMAT" or "PROFILE_RANGE".
+    """
     number = parse_case_number(text)
     if number is None:
         return "CASE_NUMBER_FORMAT"

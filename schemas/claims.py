@@ -5,9 +5,9 @@ means "not told"; a claim with value None means "told to be blank".
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-JsonValue: TypeAlias = "None | bool | int | str | list[JsonValue] | dict[str, JsonValue]"
+JsonValue: TypeAlias = "bool | int | str | list[JsonValue] | dict[str, JsonValue] | None"
 
 RecordKind = Literal[
     "episode", "withdrawal", "confirmation", "hold", "enforcement", "award", "result_ack", "person_check"
@@ -92,7 +92,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class PartyClaim:
-    """A party in a role. `key` is stable inside the episode (the partner's own number, or role and ordinal)."""
+    """A party in a role. `key` is stable inside the episode: its own number, or role and ordinal."""
 
     role: PartyRole
     kind: Literal["person", "organisation"]

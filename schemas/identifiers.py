@@ -19,7 +19,9 @@ _INVISIBLE = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]+")
 _MIDDLE_DOTS = str.maketrans(dict.fromkeys("•‧∙⋅・･●", "·"))
 _RESIDENT = re.compile(r"[1-9]\d{5}\d{8}\d{3}[0-9X]", re.ASCII)
 _PROVINCES = frozenset(
-    "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82 83 91".split()
+    str(10 * region + place)
+    for region, last in enumerate((5, 3, 7, 6, 4, 5, 1, 3, 1), start=1)
+    for place in range(0 if region == 5 else 1, last + 1)
 )
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _MASKED = re.compile(r"[0-9*]{17}[0-9X*]", re.ASCII)
@@ -42,7 +44,7 @@ normalise_id = normalise_code
 
 
 def normalise_name(text: str) -> str:
-    """Fold a name: NFKC, every blank out (the ideographic one too), one form of the middle dot, which stays."""
+    """Fold a name: NFKC, every blank out, the ideographic too; one form of the middle dot, which stays."""
     return _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).translate(_MIDDLE_DOTS)
 
 
@@ -172,7 +174,10 @@ def luhn(digits: str) -> bool:
 
 
 def check_card(text: str, *, profile: Profile | None = None) -> str | None:
-    """Check a folded card number of 16–19 digits. Returns None, "ACCOUNT_FORMAT", "CARD_CHECK_DIGIT", "PROFILE_RANGE"."""
+    """Check a folded card number of 16–19 digits.
+
+    Returns None, "ACCOUNT_FORMAT", "CARD_CHECK_DIGIT" or "PROFILE_RANGE".
+    """
     if not re.fullmatch(r"[1-9]\d{15,18}", text, re.ASCII):
         return "ACCOUNT_FORMAT"
     if not luhn(text):
@@ -188,7 +193,7 @@ def check_account(text: str, *, profile: Profile | None = None) -> str | None:
 
 
 def check_bank_code(text: str, *, profile: Profile | None = None) -> str | None:
-    """Check a folded bank code (联行号, 12 digits); its check digit is not verified. Look it up, do not compute."""
+    """Check a folded bank code (联行号, 12 digits). Its check digit is not computed: look the code up."""
     if not re.fullmatch(r"\d{12}", text, re.ASCII):
         return "ACCOUNT_FORMAT"
     return _profile_code("3399" in text, profile)
@@ -197,7 +202,7 @@ def check_bank_code(text: str, *, profile: Profile | None = None) -> str | None:
 def check_division(text: str, *, on: date | None = None, profile: Profile | None = None) -> str | None:
     """Check a division code of 6, 9 or 12 digits against the tables, at the day of the fact.
 
-    Returns None, "ID_FORMAT", "CODE_UNKNOWN" (not in the table, or not in use on that day) or "PROFILE_RANGE".
+    Returns None, "ID_FORMAT", "PROFILE_RANGE" or "CODE_UNKNOWN" (not in the table, or not on that day).
     """
     if not re.fullmatch(r"\d{6}(?:\d{3}){0,2}", text, re.ASCII):
         return "ID_FORMAT"

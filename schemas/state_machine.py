@@ -1,4 +1,4 @@
-"""State machines as tables: one table per machine is the source of code, database trigger, diagram and test."""
+"""State machines as tables: one table each is the source of code, database trigger, diagram and test."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field

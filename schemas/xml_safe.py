@@ -88,7 +88,7 @@ def parse_xml(
 
 
 def _refuse_doctype(text: str, path: str) -> None:
-    # Only comments and processing instructions may stand before the root; anything after is plain text to XML.
+    # Only comments and processing instructions may stand before the root; a declaration after it is no XML.
     position = 0
     skip = re.compile(r"\s*(?:<\?.*?\?>|<!--.*?-->)", re.DOTALL)
     while match := skip.match(text, position):
