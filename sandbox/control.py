@@ -169,6 +169,12 @@ def control_router(
         known(partner)
         return {"pending": faults.pending(partner)}
 
+    @router.post("/release/{partner}")
+    def release(partner: str) -> dict[str, Any]:
+        known(partner)
+        faults.release(partner)
+        return {"pending": faults.pending(partner)}
+
     @router.delete("/faults/{partner}")
     def clear_faults(partner: str) -> dict[str, Any]:
         known(partner)

@@ -13,7 +13,7 @@ from fastapi import Response
 
 from sandbox.books import Books
 
-KINDS = ("delay", "reset", "duplicate", "wrong_order", "wrong_signature", "fault", "half_answer", "http_500")
+KINDS = ("hold", "delay", "reset", "duplicate", "wrong_order", "wrong_signature", "fault", "half_answer", "http_500")
 DIRECTIONS = ("serve", "push")
 POINTS = ("before", "after")
 MAX_DELAY_S = 60.0
@@ -59,11 +59,17 @@ class FaultPlan:
     def take(
         self, partner: str, direction: str, operation: str, kinds: tuple[str, ...] = KINDS
     ) -> Fault | None:
-        """The next fault meant for this call, counted down; None = behave."""
+        """The next fault meant for this call, counted down; None = behave.
+
+        A call that meets a `hold` waits here (in its worker thread) until the hold is taken back, at most
+        MAX_DELAY_S; the hold itself is not counted down.
+        """
+        self._wait_for_release(partner, direction, operation)
         with self._books.transaction() as db:
             marks = ",".join("?" * len(kinds))
             row = db.execute(
                 "SELECT * FROM fault WHERE partner=? AND direction=? AND operation IN ('',?) AND times>0"
+                " AND kind<>'hold'"
                 f" AND kind IN ({marks}) ORDER BY seq LIMIT 1",
                 (partner, direction, operation, *kinds),
             ).fetchone()
@@ -71,6 +77,24 @@ class FaultPlan:
                 return None
             db.execute("UPDATE fault SET times=times-1 WHERE seq=?", (row["seq"],))
         return Fault(row["kind"], operation, direction, row["point"], row["seconds"])
+
+    def _wait_for_release(self, partner: str, direction: str, operation: str) -> None:
+        deadline = time.monotonic() + MAX_DELAY_S
+        while time.monotonic() < deadline:
+            with self._books.transaction() as db:
+                held = db.execute(
+                    "SELECT 1 FROM fault WHERE partner=? AND direction=? AND operation IN ('',?) AND kind='hold'"
+                    " AND times>0 LIMIT 1",
+                    (partner, direction, operation),
+                ).fetchone()
+            if held is None:
+                return
+            time.sleep(0.03)
+
+    def release(self, partner: str) -> None:
+        """Take back every hold on a partner."""
+        with self._books.transaction() as db:
+            db.execute("DELETE FROM fault WHERE partner=? AND kind='hold'", (partner,))
 
     def pending(self, partner: str) -> list[dict[str, Any]]:
         with self._books.transaction() as db:
