@@ -125,13 +125,20 @@ class Books:
             return int(cursor.lastrowid or 0)
 
     def settle(
-        self, seq: int, *, status: int | None, reply: bytes, reply_headers: dict[str, str], verdict: str
+        self,
+        seq: int,
+        *,
+        status: int | None,
+        reply: bytes,
+        reply_headers: dict[str, str],
+        verdict: str,
+        findings: tuple[dict[str, Any], ...] = (),
     ) -> None:
         """Complete an outgoing entry that was written before its call."""
         with self.transaction() as db:
             db.execute(
-                "UPDATE entry SET status=?, reply=?, reply_headers=?, verdict=? WHERE seq=?",
-                (status, reply, _json(reply_headers), verdict, seq),
+                "UPDATE entry SET status=?, reply=?, reply_headers=?, verdict=?, findings=? WHERE seq=?",
+                (status, reply, _json(reply_headers), verdict, _json(list(findings)), seq),
             )
 
     def entries(

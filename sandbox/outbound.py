@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -35,9 +38,10 @@ class HubEndpoints:
             return {}
         return {key: url if "://" in url else self._hub + url for key, url in told.items()}
 
-    def url(self, partner: str) -> str:
-        """Raises LookupError when the hub has not said where it listens for this partner."""
-        url = self.all().get(partner)
+    def url(self, partner: str, operation: str = "") -> str:
+        """The address for `partner.operation`, else for `partner`. Raises LookupError when the hub has told none."""
+        told = self.all()
+        url = told.get(f"{partner}.{operation}") or told.get(partner)
         if not url:
             raise LookupError(
                 f"no hub address for {partner!r}: PUT /control/endpoints or write {self._path.name}"
@@ -61,3 +65,27 @@ def deliver(
     except httpx.HTTPError as trouble:
         return Delivered(None, error=f"{type(trouble).__name__}: {trouble}")
     return Delivered(reply.status_code, reply.content, dict(reply.headers))
+
+
+def deliver_broken(url: str, headers: dict[str, str], body: bytes, how: str, point: str) -> Delivered:
+    """A call that breaks on the wire: `half_answer` cuts the request in the middle; `reset` sends it whole
+    (`point` after) or half (before) and then drops the connection without reading an answer."""
+    parts = urlsplit(url)
+    whole = how == "reset" and point == "after"
+    lines = [f"POST {parts.path or '/'} HTTP/1.1", f"Host: {parts.netloc}", f"Content-Length: {len(body)}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    request = "\r\n".join([*lines, "", ""]).encode() + (body if whole else body[: len(body) // 2])
+    try:
+        with socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 80), timeout=5) as wire:
+            wire.sendall(request)
+            if whole:
+                wire.settimeout(2)
+                try:
+                    wire.recv(1)  # so that the hub has surely read the request and begun its answer
+                except TimeoutError:
+                    pass
+            if how == "reset":
+                wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    except OSError as trouble:
+        return Delivered(None, error=f"{type(trouble).__name__}: {trouble}")
+    return Delivered(None, error=f"{how}: connection dropped on request")

@@ -1,0 +1,1 @@
+"""The arbitration commission's REST service and webhooks, as its contract publishes them."""

@@ -1,0 +1,1 @@
+"""The county court's data exchange, as its contract publishes it."""

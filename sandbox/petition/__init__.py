@@ -1,0 +1,1 @@
+"""The county petition office's XfService.asmx, as its contract publishes it."""

@@ -1,0 +1,1 @@
+"""The county procuratorate's collaboration service, as its contract publishes it."""
