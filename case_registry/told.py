@@ -1,0 +1,132 @@
+"""What was told, as stored: statements and their claims, and the best of them by the teller's own order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from schemas.claims import JsonValue
+
+BEIJING = ZoneInfo("Asia/Shanghai")
+MAKES_EPISODE = frozenset({"episode", "confirmation", "enforcement"})
+NEEDS_EPISODE = frozenset({"withdrawal", "award"})
+PARTIES = "parties"
+"""The claim field that holds the whole set of parties that a statement tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToldClaim:
+    """One stored claim. `value` None = told to be blank."""
+
+    id: int
+    field: str
+    value: JsonValue
+    text: str | None = None
+    valid_from: str | None = None
+    valid_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One stored statement: what a record said, without its place in any message.
+
+    `version` is already a sort key (`versions.version_key`); `digest` breaks ties between equal versions,
+    so that arrival never does.
+    """
+
+    id: int
+    sub_id: str
+    kind: str
+    version: str
+    digest: str
+    event_at: str
+    recorded_at: datetime
+    message: UUID
+    claims: tuple[ToldClaim, ...] = ()
+    references: tuple[dict[str, Any], ...] = ()
+    data: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def order(self) -> tuple[str, str]:
+        return self.version, self.digest
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The claim that holds for a field of one episode, with where it comes from."""
+
+    value: JsonValue
+    claim: int
+    told: Told
+    text: str | None = None
+
+
+def read_time(text: str) -> datetime | None:
+    """An ISO date or time as an instant; a date is its first moment, no zone means Beijing. None if unreadable."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=BEIJING) if moment.tzinfo is None else moment
+
+
+def read_day(value: JsonValue) -> date | None:
+    """The Beijing day of an ISO date or time held in a claim, None where there is none."""
+    moment = read_time(value) if isinstance(value, str) else None
+    return moment.astimezone(BEIJING).date() if moment else None
+
+
+def best_claims(told: Iterable[Told], as_true_on: date | None = None) -> dict[str, Best]:
+    """The holding claim of each field: the latest by the teller's order; "not told" never overwrites.
+
+    `as_true_on`: only claims that were true on that day count.
+    """
+    best: dict[str, Best] = {}
+    for statement in sorted(told, key=lambda t: t.order):
+        for claim in statement.claims:
+            if as_true_on is None or _true_on(claim, statement, as_true_on):
+                best[claim.field] = Best(claim.value, claim.id, statement, claim.text)
+    return best
+
+
+def _true_on(claim: ToldClaim, statement: Told, day: date) -> bool:
+    start = read_day(claim.valid_from or statement.event_at)
+    end = read_day(claim.valid_to)
+    return (start is None or start <= day) and (end is None or day < end)
+
+
+def sequences(told: Iterable[Told]) -> list[tuple[int, Told]]:
+    """The partner's own running numbers in these statements, as (number, statement), sorted."""
+    found = []
+    for statement in told:
+        stated = [c.value for c in statement.claims if c.field == "sequence"] + [
+            statement.data.get("sequence")
+        ]
+        found += [(n, statement) for n in stated if isinstance(n, int) and not isinstance(n, bool)]
+    return sorted(found, key=lambda pair: (pair[0], pair[1].order))
+
+
+def holes(told: Sequence[Told]) -> list[int]:
+    """Running numbers that never came, and that no later whole snapshot of the case makes up for.
+
+    A hole is a real loss: the case must be fetched. A snapshot is an `episode` statement without a running
+    number, not older than the first message behind the hole.
+    """
+    numbered = sequences(told)
+    if not numbered:
+        return []
+    present = {n for n, _ in numbered}
+    with_number = {id(t) for _, t in numbered}
+    snapshots = [read_time(t.event_at) for t in told if t.kind == "episode" and id(t) not in with_number]
+    missing = []
+    for n in range(1, max(present)):
+        if n in present:
+            continue
+        behind = next(read_time(t.event_at) for number, t in numbered if number > n)
+        if not any(s is not None and behind is not None and s >= behind for s in snapshots):
+            missing.append(n)
+    return missing
