@@ -46,7 +46,9 @@ def locate(base: Path, port: int) -> Cluster:
     as_root = os.geteuid() == 0
     data = base / "data"
     if as_root and not (_reachable(base) and _reachable(programs)):
-        private = Path(tempfile.gettempdir()).parent / "var" / "tmp" if os.path.isdir("/var/tmp") else Path("/tmp")
+        private = (
+            Path(tempfile.gettempdir()).parent / "var" / "tmp" if os.path.isdir("/var/tmp") else Path("/tmp")
+        )
         mark = hashlib.sha256(str(base.resolve()).encode()).hexdigest()[:12]
         home = private / f"concord-postgres-{mark}"
         home.mkdir(mode=0o700, exist_ok=True)

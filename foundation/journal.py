@@ -26,7 +26,9 @@ def journal(uow: UnitOfWork, kind: str, ref: str, digest: bytes, **detail: Any) 
     )
     number, prev = (last["no"] + 1, bytes(last["hash"])) if last else (1, GENESIS)
     at = uow.now.isoformat(timespec="microseconds")
-    line = orjson.dumps([number, at, kind, ref, digest.hex(), uow.actor.id, detail], option=orjson.OPT_SORT_KEYS)
+    line = orjson.dumps(
+        [number, at, kind, ref, digest.hex(), uow.actor.id, detail], option=orjson.OPT_SORT_KEYS
+    )
     uow.execute(
         "INSERT INTO exchange.journal (day, no, at, kind, ref, digest, actor, detail, prev, hash) VALUES"
         " ((CAST(:now AS timestamptz) AT TIME ZONE 'Asia/Shanghai')::date, :no, :now, :kind, :ref, :digest, :actor,"
@@ -63,7 +65,9 @@ def verify_day(uow: UnitOfWork, day: str) -> int | None:
     return None
 
 
-def raise_alarm(uow: UnitOfWork, kind: str, subject: str, *, role: str = "operator", **detail: Any) -> UUID | None:
+def raise_alarm(
+    uow: UnitOfWork, kind: str, subject: str, *, role: str = "operator", **detail: Any
+) -> UUID | None:
     """Open an alarm for people of ``role`` unless the same one is open; returns its id when new."""
     made = uow.one(
         "INSERT INTO exchange.alarm (id, at, kind, subject, detail, role) VALUES"
@@ -92,7 +96,9 @@ def close_alarm(uow: UnitOfWork, alarm_id: UUID, reason: str) -> bool:
     return closed.rowcount == 1
 
 
-def disclose(uow: UnitOfWork, *, recipient: str, purpose: str, subject: str, fields: list[str], basis: str) -> None:
+def disclose(
+    uow: UnitOfWork, *, recipient: str, purpose: str, subject: str, fields: list[str], basis: str
+) -> None:
     """Write down that ``recipient`` was shown ``fields`` of ``subject`` (exchange rule 8)."""
     uow.execute(
         "INSERT INTO exchange.disclosure VALUES (:id, :at, :actor, :recipient, :purpose, :subject,"

@@ -30,7 +30,9 @@ class KeyStore:
 
     def private_key(self, name: str) -> rsa.RSAPrivateKey:
         """Our RSA private key of that name. Raises KeyMissing."""
-        key = self._read(self.folder / f"{name}.key", lambda raw: serialization.load_pem_private_key(raw, None))
+        key = self._read(
+            self.folder / f"{name}.key", lambda raw: serialization.load_pem_private_key(raw, None)
+        )
         if not isinstance(key, rsa.RSAPrivateKey):
             raise KeyMissing(f"{name}.key is not an RSA key")
         return key

@@ -65,7 +65,12 @@ class Wire:
                     if time.monotonic() > deadline:
                         return WireReply("UNKNOWN", error=f"no whole reply within {timeout_s} s")
                 return WireReply("ANSWERED", reply.status_code, dict(reply.headers), bytes(body))
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
+        except (
+            httpx.ConnectError,
+            httpx.ConnectTimeout,
+            httpx.PoolTimeout,
+            httpx.UnsupportedProtocol,
+        ) as error:
             # Nothing of the request left this machine.
             return WireReply("NOT_SENT", error=_plain(error))
         except httpx.InvalidURL as error:

@@ -48,7 +48,9 @@ class Signature:
     method: str = "handwritten"
 
 
-def draft_agreement(uow: UnitOfWork, matter_id: UUID, new: NewAgreement, *, replaces: UUID | None = None) -> UUID:
+def draft_agreement(
+    uow: UnitOfWork, matter_id: UUID, new: NewAgreement, *, replaces: UUID | None = None
+) -> UUID:
     """Write a draft. Raises Refused naming what does not fit (sum, parties, dates)."""
     found = matter(uow, matter_id)
     if found is None:
@@ -88,13 +90,17 @@ def _check(new: NewAgreement, keys: set[str]) -> None:
             Finding("SCHEMA_VIOLATION", "instalments", str(len(new.instalments)), f"1 to {MOST_INSTALMENTS}")
         )
     if total != new.total_fen or new.total_fen <= 0 or any(each.fen <= 0 for each in new.instalments):
-        findings.append(Finding("AMOUNT_MISMATCH", "total_fen", str(new.total_fen), f"the instalments' sum {total}"))
+        findings.append(
+            Finding("AMOUNT_MISMATCH", "total_fen", str(new.total_fen), f"the instalments' sum {total}")
+        )
     if [each.no for each in new.instalments] != list(range(1, len(new.instalments) + 1)):
         findings.append(Finding("SCHEMA_VIOLATION", "instalments/no", "", "1, 2, 3 … in order"))
     for each in new.instalments:
         for side in (each.payer, each.payee):
             if side not in keys:
-                findings.append(Finding("SCHEMA_VIOLATION", f"instalments/{each.no}", side, "a party of the matter"))
+                findings.append(
+                    Finding("SCHEMA_VIOLATION", f"instalments/{each.no}", side, "a party of the matter")
+                )
     if findings:
         raise Refused(*findings)
 
@@ -103,7 +109,9 @@ def signed_text(uow: UnitOfWork, agreement_id: UUID) -> dict[str, Any]:
     """What a signature covers: the agreement's content as plain data, the same at every call."""
     row = uow.one("SELECT * FROM mediation.agreement WHERE id = :id", id=agreement_id)
     if row is None:
-        raise Refused(Finding("UNKNOWN_ORIGINAL", "agreement", str(agreement_id), "an agreement of this office"))
+        raise Refused(
+            Finding("UNKNOWN_ORIGINAL", "agreement", str(agreement_id), "an agreement of this office")
+        )
     instalments = uow.all(
         "SELECT no, due_on::text AS due_on, fen, payer, payee FROM mediation.agreed_instalment"
         " WHERE agreement = :id ORDER BY no",
@@ -124,14 +132,18 @@ def signed_text(uow: UnitOfWork, agreement_id: UUID) -> dict[str, Any]:
     }
 
 
-def sign_agreement(uow: UnitOfWork, agreement_id: UUID, signatures: tuple[Signature, ...]) -> list[dict[str, Any]]:
+def sign_agreement(
+    uow: UnitOfWork, agreement_id: UUID, signatures: tuple[Signature, ...]
+) -> list[dict[str, Any]]:
     """Sign: every applicant and respondent, the mediator, the committee's seal. Raises Refused, IllegalMove.
 
     A draft that replaces a signed agreement ends that one in the same step.
     """
     row = uow.one("SELECT * FROM mediation.agreement WHERE id = :id FOR UPDATE", id=agreement_id)
     if row is None:
-        raise Refused(Finding("UNKNOWN_ORIGINAL", "agreement", str(agreement_id), "an agreement of this office"))
+        raise Refused(
+            Finding("UNKNOWN_ORIGINAL", "agreement", str(agreement_id), "an agreement of this office")
+        )
     AGREEMENT.next(row["state"], "sign")
     parties = uow.all(
         "SELECT key FROM mediation.matter_party WHERE matter = :id AND role IN ('applicant', 'respondent')",
@@ -164,13 +176,18 @@ def void_agreement(uow: UnitOfWork, agreement_id: UUID, reason: str) -> list[dic
         raise Refused(Finding("SCHEMA_VIOLATION", "reason", "absent", "why the agreement is set aside"))
     row = _end(uow, agreement_id, "void", reason)
     events = move_matter(uow, row["matter"], "void", reason=reason) if row["signed_at"] else []
-    return [*events, {"event": "agreement_void", "matter": row["matter"], "agreement": agreement_id, "reason": reason}]
+    return [
+        *events,
+        {"event": "agreement_void", "matter": row["matter"], "agreement": agreement_id, "reason": reason},
+    ]
 
 
 def _end(uow: UnitOfWork, agreement_id: UUID, event: str, reason: str) -> Any:
     row = uow.one("SELECT * FROM mediation.agreement WHERE id = :id FOR UPDATE", id=agreement_id)
     if row is None:
-        raise Refused(Finding("UNKNOWN_ORIGINAL", "agreement", str(agreement_id), "an agreement of this office"))
+        raise Refused(
+            Finding("UNKNOWN_ORIGINAL", "agreement", str(agreement_id), "an agreement of this office")
+        )
     uow.execute(
         "UPDATE mediation.agreement SET state = :state, ended_at = :now, end_reason = :reason WHERE id = :id",
         state=AGREEMENT.next(row["state"], event),
@@ -185,11 +202,19 @@ def move_confirmation(uow: UnitOfWork, agreement_id: UUID, event: str) -> list[d
     """Move the judicial confirmation (apply, confirm, refuse, revoke, limit_over). Raises IllegalMove."""
     row = uow.one("SELECT * FROM mediation.agreement WHERE id = :id FOR UPDATE", id=agreement_id)
     if row is None:
-        raise Refused(Finding("UNKNOWN_ORIGINAL", "agreement", str(agreement_id), "an agreement of this office"))
+        raise Refused(
+            Finding("UNKNOWN_ORIGINAL", "agreement", str(agreement_id), "an agreement of this office")
+        )
     state = CONFIRMATION.next(row["confirmation"], event)
     uow.execute("UPDATE mediation.agreement SET confirmation = :s WHERE id = :id", s=state, id=agreement_id)
     return [
-        {"event": "confirmation_moved", "matter": row["matter"], "agreement": agreement_id, "state": state, "move": event}
+        {
+            "event": "confirmation_moved",
+            "matter": row["matter"],
+            "agreement": agreement_id,
+            "state": state,
+            "move": event,
+        }
     ]
 
 
@@ -198,5 +223,7 @@ def live_agreement(uow: UnitOfWork, matter_id: UUID) -> dict[str, Any] | None:
     row = uow.one("SELECT * FROM mediation.agreement WHERE matter = :id AND state = 'SIGNED'", id=matter_id)
     if row is None:
         return None
-    rows = uow.all("SELECT * FROM mediation.agreed_instalment WHERE agreement = :id ORDER BY no", id=row["id"])
+    rows = uow.all(
+        "SELECT * FROM mediation.agreed_instalment WHERE agreement = :id ORDER BY no", id=row["id"]
+    )
     return {**row, "instalments": [dict(each) for each in rows]}

@@ -125,7 +125,9 @@ def _next_number(uow: UnitOfWork, committee: str, year: int) -> str:
         committee=committee,
         year=year,
     )
-    named = re.match(r"(?P<county>[\u4e00-\u9fff]{1,6}?)[县市区](?P<body>[\u4e00-\u9fff]+?)(?:街道|镇|乡)", committee)
+    named = re.match(
+        r"(?P<county>[\u4e00-\u9fff]{1,6}?)[县市区](?P<body>[\u4e00-\u9fff]+?)(?:街道|镇|乡)", committee
+    )
     county, body = (named["county"], named["body"]) if named else ("瓯栖", committee[:4])
     return f"{county}调〔{year}〕{body}{serial:04d}号"
 
@@ -135,11 +137,17 @@ def matter(uow: UnitOfWork, matter_id: UUID) -> dict[str, Any] | None:
     row = uow.one("SELECT * FROM mediation.matter WHERE id = :id", id=matter_id)
     if row is None:
         return None
-    parties = uow.all("SELECT * FROM mediation.matter_party WHERE matter = :id ORDER BY role, key", id=matter_id)
+    parties = uow.all(
+        "SELECT * FROM mediation.matter_party WHERE matter = :id ORDER BY role, key", id=matter_id
+    )
     agreements = uow.all(
         "SELECT * FROM mediation.agreement WHERE matter = :id ORDER BY created_at DESC LIMIT 50", id=matter_id
     )
-    return {**row, "parties": [dict(each) for each in parties], "agreements": [dict(each) for each in agreements]}
+    return {
+        **row,
+        "parties": [dict(each) for each in parties],
+        "agreements": [dict(each) for each in agreements],
+    }
 
 
 def matter_by_number(uow: UnitOfWork, mediation_number: str) -> dict[str, Any] | None:

@@ -21,8 +21,12 @@ def agreement_html(uow: UnitOfWork, agreement_id: UUID) -> str:
     """The agreement as a printable HTML page, with the sum in capital characters. Raises Refused."""
     row = uow.one("SELECT * FROM mediation.agreement WHERE id = :id", id=agreement_id)
     if row is None:
-        raise Refused(Finding("UNKNOWN_ORIGINAL", "agreement", str(agreement_id), "an agreement of this office"))
-    signatures = uow.all("SELECT * FROM mediation.signature WHERE agreement = :id ORDER BY signer", id=agreement_id)
+        raise Refused(
+            Finding("UNKNOWN_ORIGINAL", "agreement", str(agreement_id), "an agreement of this office")
+        )
+    signatures = uow.all(
+        "SELECT * FROM mediation.signature WHERE agreement = :id ORDER BY signer", id=agreement_id
+    )
     content = signed_text(uow, agreement_id)
     names = {party["key"]: party["name"] for party in content["parties"]}
     return _PAGES.get_template("agreement.html").render(

@@ -93,6 +93,8 @@ def make() -> None:
         STAMP.unlink()
     make_venv()
     environment = tool_environment()
+    if not list(VENV.glob("lib/python*/site-packages/pip/__init__.py")):
+        step("    .venv has no pip: putting it in", [str(PYTHON), "-I", "-m", "ensurepip"], environment)
     step("2/4 the installer, by hash", install_uv_command(), environment)
     uv = [str(PYTHON), "-m", "uv", "pip"]
     locked = ["sync", "--require-hashes", "--python", str(PYTHON), str(LOCK)]

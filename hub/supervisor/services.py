@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from foundation.settings import ROOT
 from hub.supervisor.children import Program, python
 from hub.supervisor.ports import PortBase
-from hub.supervisor.probes import answers, listens
+from hub.supervisor.probes import answers
 
 READY_WITHIN_S = 45.0
 
@@ -32,16 +34,16 @@ def hub_programs(ports: PortBase) -> list[Program]:
     ]
 
 
-def sandbox_programs(ports: PortBase) -> list[Program]:
+def sandbox_programs(ports: PortBase, var_dir: Path) -> list[Program]:
     """The stand-ins for partners and for the bank, started only outside production."""
     return [
-        _stand_in("sandbox-partners", "sandbox.partners", ports.port("sandbox_partners")),
-        _stand_in("sandbox-bank", "sandbox.bank_process", ports.port("sandbox_bank")),
+        _stand_in("sandbox-partners", "sandbox.partners", ports.port("sandbox_partners"), ports, var_dir),
+        _stand_in("sandbox-bank", "sandbox.bank_process", ports.port("sandbox_bank"), ports, var_dir),
     ]
 
 
-def _stand_in(name: str, module: str, port: int) -> Program:
-    def ready() -> bool:
-        return listens(port) and answers(f"http://127.0.0.1:{port}/control/health")
-
-    return Program(name, python(module), ready=ready, ready_within_s=READY_WITHIN_S, folder=ROOT)
+def _stand_in(name: str, module: str, port: int, ports: PortBase, var_dir: Path) -> Program:
+    hub = f"http://127.0.0.1:{ports.port('api')}"
+    command = python(module, "--port", str(port), "--hub", hub, "--var", str(var_dir))
+    control = f"http://127.0.0.1:{port}/control/health"
+    return Program(name, command, ready=lambda: answers(control), ready_within_s=READY_WITHIN_S, folder=ROOT)

@@ -75,7 +75,7 @@ def start_hub(system: System) -> None:
     """API, console, worker, and outside production the stand-ins."""
     programs = hub_programs(system.ports)
     if system.environment["CONCORD_ENVIRONMENT"] != "production":
-        programs += sandbox_programs(system.ports)
+        programs += sandbox_programs(system.ports, system.var_dir)
     start_together(system, programs)
     system.say(f"{', '.join(program.name for program in programs)} are up")
 

@@ -30,12 +30,22 @@ PARTIES = (
     MatterParty("A1", "applicant", "person", "夏晓", "330399195406237612"),
     MatterParty("R1", "respondent", "person", "戴超忠", "330399195707179778"),
 )
-SIGNED_BY = (Signature("A1", "夏晓"), Signature("R1", "戴超忠"), Signature("mediator", "金杰"), Signature("seal", "章", "seal"))
-NEW = NewMatter("瓯栖县石坦乡人民调解委员会", "金杰", "相邻关系纠纷", date(2026, 3, 6), PARTIES, claimed_fen=4812800)
+SIGNED_BY = (
+    Signature("A1", "夏晓"),
+    Signature("R1", "戴超忠"),
+    Signature("mediator", "金杰"),
+    Signature("seal", "章", "seal"),
+)
+NEW = NewMatter(
+    "瓯栖县石坦乡人民调解委员会", "金杰", "相邻关系纠纷", date(2026, 3, 6), PARTIES, claimed_fen=4812800
+)
 AGREED = NewAgreement(
     2887680,
     "被申请人赔偿申请人28876.80元。",
-    (AgreedInstalment(1, date(2026, 4, 10), 1443840, "R1", "A1"), AgreedInstalment(2, date(2026, 5, 10), 1443840, "R1", "A1")),
+    (
+        AgreedInstalment(1, date(2026, 4, 10), 1443840, "R1", "A1"),
+        AgreedInstalment(2, date(2026, 5, 10), 1443840, "R1", "A1"),
+    ),
 )
 
 

@@ -1,0 +1,30 @@
+"""The application: partner endpoints, rail callbacks, REST under /v1, its documentation without outside requests."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from exchange_api import desk, disputes, office, payments, people, problem
+from exchange_api.partners import partner_routes
+from exchange_api.rails import rail_routes
+from hub.pipeline import Hub
+
+
+def make_app(hub: Hub) -> FastAPI:
+    """The API of one hub."""
+    app: FastAPI = FastAPIOffline(
+        title="Concord 纠纷协同",
+        version=version("concord"),
+        description="一份档案、一路跟踪、一笔不差的给付。One record, one watch, one payment.",
+        redoc_url=None,
+    )
+    app.state.hub = hub
+    problem.install(app)
+    for each in (people.router, disputes.router, office.router, payments.router, desk.router):
+        app.include_router(each)
+    app.include_router(partner_routes(hub))
+    app.include_router(rail_routes(hub))
+    return app

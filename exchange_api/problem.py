@@ -1,0 +1,111 @@
+"""Errors over REST: problem+json (RFC 9457) with a stable code, the path, what was found and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
+
+from schemas.findings import FINDING_CODES, Finding, Refused
+from schemas.state_machine import IllegalMove
+
+STATUS_OF = {
+    "UNKNOWN_ORIGINAL": 404,
+    "SAME_ID_OTHER_BYTES": 409,
+    "BODY_TOO_LARGE": 413,
+    "SIGNATURE_INVALID": 401,
+    "SIGNATURE_MISSING": 401,
+    "CERT_UNKNOWN": 401,
+    "TIMESTAMP_EXPIRED": 401,
+    "NONCE_REPLAYED": 401,
+}
+
+
+class Forbidden(Exception):
+    """The person who is logged in may not do this; ``needed`` names the roles that may."""
+
+    def __init__(self, *needed: str) -> None:
+        super().__init__(", ".join(needed))
+        self.needed = needed
+
+
+class NotLoggedIn(Exception):
+    """No valid session came with the request."""
+
+
+def problem(status: int, code: str, detail: str, errors: Iterable[dict[str, str]] = ()) -> JSONResponse:
+    """One problem document."""
+    text = FINDING_CODES.get(code)
+    body = {
+        "type": f"urn:concord:error:{code}",
+        "title": text.zh if text else detail,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "errors": list(errors),
+    }
+    return JSONResponse(body, status_code=status, media_type="application/problem+json")
+
+
+def refused_problem(findings: Iterable[Finding]) -> JSONResponse:
+    """Findings as one problem; the first decides the status."""
+    listed = list(findings)
+    first = listed[0]
+    return problem(
+        STATUS_OF.get(first.code, 422), first.code, first.text_zh(), [finding.as_dict() for finding in listed]
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Turn the errors of our rooms, of validation and of routing into problem documents."""
+
+    @app.exception_handler(Refused)
+    def _refused(_request: Request, error: Refused) -> JSONResponse:
+        return refused_problem(error.findings)
+
+    @app.exception_handler(IllegalMove)
+    def _illegal(_request: Request, error: IllegalMove) -> JSONResponse:
+        return problem(409, "ILLEGAL_MOVE", f"{error.machine}: {error.state} 不能 {error.event}")
+
+    @app.exception_handler(Forbidden)
+    def _forbidden(_request: Request, error: Forbidden) -> JSONResponse:
+        return problem(403, "FORBIDDEN", f"需要角色：{'、'.join(error.needed)}")
+
+    @app.exception_handler(NotLoggedIn)
+    def _not_logged_in(_request: Request, _error: NotLoggedIn) -> JSONResponse:
+        return problem(401, "NOT_LOGGED_IN", "请先登录：POST /v1/session")
+
+    @app.exception_handler(RequestValidationError)
+    def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        errors = [
+            {
+                "code": "SCHEMA_VIOLATION",
+                "path": "/" + "/".join(str(part) for part in each["loc"]),
+                "found": str(each.get("input"))[:200],
+                "expected": each["msg"],
+                "action": "repair and send again",
+                "partner_code": "",
+            }
+            for each in error.errors()[:50]
+        ]
+        return problem(422, "SCHEMA_VIOLATION", errors[0]["expected"] if errors else "", errors)
+
+    @app.exception_handler(HTTPException)
+    def _http(_request: Request, error: HTTPException) -> JSONResponse:
+        answer = problem(error.status_code, f"HTTP_{error.status_code}", str(error.detail))
+        answer.headers.update(error.headers or {})
+        return answer
+
+    @app.exception_handler(DBAPIError)
+    def _database(_request: Request, error: DBAPIError) -> JSONResponse:
+        if "check_violation" in str(getattr(error.orig, "sqlstate", "")) or getattr(
+            error.orig, "sqlstate", ""
+        ) in ("23514", "23505", "23503"):
+            return problem(409, "INVARIANT", str(error.orig).splitlines()[0][:300])
+        answer = problem(503, "BUSY", "数据库暂时不可用，请稍后重试")
+        answer.headers["Retry-After"] = "2"
+        return answer

@@ -1,0 +1,5 @@
+"""``python -m hub``: the command line."""
+
+from hub.cli.app import main
+
+main()

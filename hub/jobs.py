@@ -1,0 +1,157 @@
+"""Jobs: what runs by schedule (Airflow), by a person (API, command line) or both. Each may run again at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+
+import case_registry
+from connectors import all_connectors
+from foundation.unit_of_work import UnitOfWork, unit_of_work
+from foundation.wire import Wire
+from hub import choreography, payments, pulling, sending
+from hub.context import hub_of_process
+from hub.history import load_history
+from hub.pipeline import Hub, process
+from hub.pulling import PartnerAway
+
+__all__ = [
+    "BY_NAME",
+    "PartnerAway",
+    "list_pulling_partners",
+    "load_history",
+    "pull",
+    "rebuild_check",
+    "reconcile",
+    "retry_due",
+    "watch_deadlines",
+    "work_payments",
+]
+BEIJING = ZoneInfo("Asia/Shanghai")
+
+
+def list_pulling_partners() -> list[dict[str, str]]:
+    """Each partner that is pulled from, with each kind it offers."""
+    return [
+        {"partner": each.id, "kind": kind, "name_zh": each.name_zh}
+        for each in all_connectors().values()
+        if each.has("pulls")
+        for kind in each.manifest.get("pull", {}).get("kinds", [""])
+    ]
+
+
+def pull(partner_id: str, kind: str, hub: Hub | None = None) -> dict[str, Any]:
+    """Pull everything new of one kind from one partner. Raises PartnerAway."""
+    hub = hub or hub_of_process()
+    return _logged(hub, f"pull {partner_id} {kind}".strip(), lambda: pulling.pull(hub, partner_id, kind))
+
+
+def reconcile(day: str | None = None, hub: Hub | None = None) -> dict[str, Any]:
+    """Fetch the rails' statements and bills of a Beijing day (default: yesterday) and prove the ledger."""
+    hub = hub or hub_of_process()
+    with unit_of_work(hub.engine) as uow:
+        chosen = day or (uow.now.astimezone(BEIJING) - timedelta(days=1)).date().isoformat()
+    return _logged(hub, "reconcile", lambda: payments.reconcile(hub, chosen))
+
+
+def watch_deadlines(hub: Hub | None = None) -> dict[str, Any]:
+    """Move lamps, overdue instalments and expired overrides to where the clock says they are."""
+    hub = hub or hub_of_process()
+
+    def run() -> dict[str, Any]:
+        with unit_of_work(hub.engine) as uow:
+            events = case_registry.watch_deadlines(uow)
+            choreography.follow(uow, events)
+        return {"registry": len(events), **payments.watch(hub)}
+
+    return _logged(hub, "deadlines", run)
+
+
+def retry_due(hub: Hub | None = None) -> dict[str, Any]:
+    """Take up what a worker should have: undecided messages, due outbox rows, payments. A safety net."""
+    hub = hub or hub_of_process()
+
+    def run() -> dict[str, Any]:
+        wire = Wire()
+        try:
+            with unit_of_work(hub.engine) as uow:
+                left = _waiting(uow)
+            applied = 0
+            for inbox_id in left:
+                try:
+                    process(hub, inbox_id)
+                    applied += 1
+                except Exception:
+                    continue  # it is written on the row, with an alarm; the others must not wait for it
+            sent = [sending.send_one(hub, wire, row) for row in sending.lease(hub, 50)]
+            return {"applied": applied, "sent": len(sent), "delivered": sent.count("DELIVERED")}
+        finally:
+            wire.close()
+
+    return _logged(hub, "retry", run)
+
+
+def _waiting(uow: UnitOfWork) -> list[Any]:
+    from foundation import inbox
+
+    return list(inbox.waiting(uow))
+
+
+def work_payments(hub: Hub | None = None) -> dict[str, Any]:
+    """Send released orders and ask about those whose outcome is open."""
+    hub = hub or hub_of_process()
+    wire = Wire()
+    try:
+        return payments.work(hub, wire)
+    finally:
+        wire.close()
+
+
+def rebuild_check(hub: Hub | None = None) -> dict[str, Any]:
+    """Rebuild the registry's record from the stored claims and compare state hashes."""
+    hub = hub or hub_of_process()
+    return _logged(hub, "rebuild-check", lambda: sending.rebuild_is_equal(hub))
+
+
+def _logged(hub: Hub, job: str, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Run a job and write down when, whether it went well and with what result."""
+    with unit_of_work(hub.engine) as uow:
+        run_id = uow.new_id()
+        uow.execute(
+            "INSERT INTO exchange.job_run (id, job, started_at) VALUES (:id, :job, :at)",
+            id=run_id,
+            job=job,
+            at=uow.now,
+        )
+    result: dict[str, Any] = {}
+    ok = False
+    try:
+        result = run()
+        ok = True
+        return result
+    except Exception as error:
+        result = {"error": f"{type(error).__name__}: {error}"[:1000]}
+        raise
+    finally:
+        with unit_of_work(hub.engine) as uow:
+            uow.execute(
+                "UPDATE exchange.job_run SET finished_at = :at, ok = :ok, result = CAST(:result AS jsonb) WHERE id = :id",
+                at=uow.now,
+                ok=ok,
+                result=orjson.dumps(result, default=str).decode(),
+                id=run_id,
+            )
+
+
+# By the names that people use over the API; reconcile also takes a day.
+BY_NAME: dict[str, Callable[..., dict[str, Any]]] = {
+    "deadlines": lambda hub: watch_deadlines(hub),
+    "reconcile": lambda hub, day="": reconcile(day or None, hub),
+    "retry": lambda hub: retry_due(hub),
+    "rebuild-check": lambda hub: rebuild_check(hub),
+    "payments": lambda hub: work_payments(hub),
+}

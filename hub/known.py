@@ -1,0 +1,71 @@
+"""What a mapping may look up, gathered from the database and the key folder for one message."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from connectors import Connector
+from foundation.keys import KeyStore
+from foundation.settings import Settings
+from foundation.unit_of_work import UnitOfWork
+from schemas.exchange import Known
+
+# Longer than any partner's replay window in use (10 minutes), with room for clock skew.
+NONCE_MEMORY = timedelta(minutes=15)
+
+
+def known_for(uow: UnitOfWork, adapter: Connector, keys: KeyStore, settings: Settings) -> Known:
+    """Secrets and certificates of that partner, nonces it used, digests first taken under an id."""
+
+    def seen_nonce(nonce: str) -> bool:
+        return bool(
+            uow.scalar(
+                "SELECT 1 FROM exchange.nonce WHERE partner = :p AND nonce = :n AND seen_at > :since",
+                p=adapter.id,
+                n=nonce,
+                since=uow.now - NONCE_MEMORY,
+            )
+        )
+
+    def first_digest(message_id: str) -> str | None:
+        found: str | None = uow.scalar(
+            "SELECT compare_digest FROM exchange.inbox WHERE partner = :p AND message_id = :m"
+            " AND state IN ('APPLIED', 'PARKED')",
+            p=adapter.id,
+            m=message_id,
+        )
+        return found
+
+    return Known(
+        secrets=secrets_of(adapter, keys),
+        certificates={adapter.id: tuple(keys.trusted(adapter.id))},
+        seen_nonce=seen_nonce,
+        first_digest=first_digest,
+        profile="test" if settings.sandbox else "production",
+    )
+
+
+def secrets_of(adapter: Connector, keys: KeyStore) -> dict[str, str]:
+    """Shared secrets that the manifest's ``[auth] secrets`` names, as far as they are set up.
+
+    A secret ``x`` in its rotation overlap lies beside ``x.old``; both are handed over.
+    """
+    found: dict[str, str] = {}
+    for name in adapter.manifest.get("auth", {}).get("secrets", ()):
+        for variant in (name, f"{name}.old"):
+            if (keys.folder / f"{adapter.id}.{variant}.secret").exists():
+                found[variant] = keys.secret(f"{adapter.id}.{variant}")
+    return found
+
+
+def remember_nonce(uow: UnitOfWork, partner: str, nonce: str, inbox_id: Any) -> None:
+    """Keep a nonce that was used by a message that was taken."""
+    uow.execute(
+        "INSERT INTO exchange.nonce VALUES (:p, :n, :at, :inbox) ON CONFLICT (partner, nonce)"
+        " DO UPDATE SET seen_at = excluded.seen_at, inbox = excluded.inbox",
+        p=partner,
+        n=nonce,
+        at=uow.now,
+        inbox=inbox_id,
+    )

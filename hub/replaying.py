@@ -1,0 +1,45 @@
+"""A person has a message applied again: one that waits, was refused or was quarantined, with a reason."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from connectors import all_connectors
+from foundation.actors import Actor
+from foundation.journal import journal
+from foundation.unit_of_work import unit_of_work
+from hub import payments
+from hub.pipeline import Hub, process
+from schemas.findings import Finding, Refused
+
+
+def replay_inbox(hub: Hub, inbox_id: UUID, reason: str, actor: Actor) -> dict[str, Any]:
+    """Put a message back to RECEIVED and process it. Raises Refused when it had its effect already."""
+    with unit_of_work(hub.engine, actor) as uow:
+        row = uow.one(
+            "SELECT partner, state, content_hash FROM exchange.inbox WHERE id = :id FOR UPDATE", id=inbox_id
+        )
+        if row is None or row["state"] in ("APPLIED", "PARKED", "DUPLICATE"):
+            raise Refused(
+                Finding(
+                    "UNKNOWN_ORIGINAL",
+                    "id",
+                    str(inbox_id),
+                    "a message that waits or was refused",
+                    "nothing to do",
+                )
+            )
+        uow.execute(
+            "UPDATE exchange.inbox SET state = 'RECEIVED', attempts = 0, next_try = :now WHERE id = :id",
+            now=uow.now,
+            id=inbox_id,
+        )
+        journal(uow, "replay", str(inbox_id), bytes(row["content_hash"]), reason=reason)
+    if row["partner"] in all_connectors():
+        processed = process(hub, inbox_id, actor)
+        return {
+            "result": processed.outcome.result,
+            "findings": [each.as_dict() for each in processed.outcome.findings],
+        }
+    return payments.process(hub, inbox_id, actor).as_line()

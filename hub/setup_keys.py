@@ -1,0 +1,159 @@
+"""Set-up: keys and certificates of the hub, people who log in, and, in a sandbox, the stand-ins' addresses.
+
+Safe to run again: what is there stays. Nothing secret is in the repository; all of it is made here, under var/.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+
+from connectors import Connector, all_connectors
+from escrow.rails import Rail, all_rails
+from foundation.keys import KeyStore
+from foundation.settings import ROOT, Settings, settings
+from foundation.staff import add_staff
+from foundation.unit_of_work import unit_of_work
+from hub.context import hub_of_process
+
+# Log-in name, name, office, roles: people of the made-up county.
+PEOPLE = (
+    ("clerk1", "林晓", "瓯栖县人民调解中心", ["intake_clerk"]),
+    ("mediator1", "金杰", "瓯栖县石坦乡人民调解委员会", ["mediator"]),
+    ("reviewer1", "陈娟", "瓯栖县人民调解中心", ["reviewer"]),
+    ("cashier1", "周敏", "瓯栖县司法局", ["cashier"]),
+    ("cashier2", "吴芳", "瓯栖县司法局", ["cashier"]),
+    ("checker1", "郑强", "瓯栖县司法局", ["checker"]),
+    ("releaser1", "王琳", "瓯栖县司法局", ["releaser"]),
+    ("supervisor1", "叶青", "瓯栖县联合督查办", ["supervision_officer"]),
+    ("auditor1", "项华", "瓯栖县审计局", ["auditor"]),
+    ("operator1", "朱平", "瓯栖县数据局", ["operator", "administrator"]),
+)
+
+
+def main() -> None:
+    """Make everything that is missing."""
+    found = settings()
+    keys = KeyStore(found.key_dir)
+    keys.make_pair("hub", "concord hub")
+    for adapter in all_connectors().values():
+        keys.make_pair(adapter.id, f"concord to {adapter.id}")
+    for rail in all_rails().values():
+        keys.make_pair(rail.id, f"concord to {rail.id}")
+    if found.sandbox:
+        _sandbox(found, keys)
+    _people(found)
+
+
+def _people(found: Settings) -> None:
+    """People with passwords made here; written to ``var/run/logins.json`` for the one who runs this copy."""
+    path = found.var_dir / "run" / "logins.json"
+    logins: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    hub = hub_of_process()
+    with unit_of_work(hub.engine) as uow:
+        there = {row["id"] for row in uow.all("SELECT id FROM exchange.staff LIMIT 10000")}
+        for staff_id, name, org, roles in PEOPLE:
+            if staff_id in there and staff_id in logins:
+                continue
+            logins.setdefault(staff_id, secrets.token_urlsafe(9))
+            add_staff(uow, staff_id, name, org, roles, logins[staff_id])
+    _write_private(path, json.dumps(logins, ensure_ascii=False, indent=1))
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _sandbox(found: Settings, keys: KeyStore) -> None:
+    """Bring hub and stand-ins together: addresses both ways, certificates both ways, shared test secrets."""
+    home = found.var_dir / "sandbox"
+    # The stand-ins make their own keys, in their own process: the hub shares no code with them.
+    subprocess.run(
+        [sys.executable, "-m", "sandbox.prepare", "--var", str(found.var_dir)],
+        check=True,
+        timeout=120,
+        cwd=ROOT,
+    )
+    credentials = json.loads((home / "credentials.json").read_text(encoding="utf-8"))
+    endpoints: dict[str, str] = {}
+    urls: dict[str, str] = {}
+    partners = f"http://127.0.0.1:{found.port('sandbox_partners')}"
+    bank = f"http://127.0.0.1:{found.port('sandbox_bank')}"
+    for adapter in all_connectors().values():
+        told = adapter.manifest.get("sandbox", {})
+        if told.get("stand_in"):
+            urls[adapter.id] = partners + str(told.get("path", f"/{told['stand_in']}"))
+            endpoints.update(_endpoints(adapter, str(told["stand_in"])))
+            _share(found, keys, adapter.id, str(told["stand_in"]), credentials, adapter.folder)
+    for rail in all_rails().values():
+        told = rail.manifest.get("sandbox", {})
+        if told.get("stand_in"):
+            urls[rail.id] = bank + str(told.get("path", f"/{told['stand_in']}"))
+            endpoints[str(told["stand_in"])] = f"/rails/{rail.id}/inbound"
+            _share(found, keys, rail.id, str(told["stand_in"]), credentials, rail.folder)
+    _write_json(home / "hub_endpoints.json", endpoints)
+    _write_json(found.var_dir / "partners.json", urls)
+    export_certificates(keys, home / "hub_certs", all_rails())
+
+
+def _endpoints(adapter: Connector, stand_in: str) -> dict[str, str]:
+    if adapter.service is None:
+        return {}
+    made = {stand_in: f"/partners/{adapter.id}{adapter.service.ENDPOINTS[0].path}"}
+    for endpoint in adapter.service.ENDPOINTS:
+        made[f"{stand_in}.{endpoint.operation}"] = f"/partners/{adapter.id}{endpoint.path}"
+    return made
+
+
+def _share(
+    found: Settings,
+    keys: KeyStore,
+    own_id: str,
+    stand_in: str,
+    credentials: dict[str, dict[str, str]],
+    folder: Path,
+) -> None:
+    """Register the stand-in's certificates and test secrets, and the contract's test certificates."""
+    for name, value in credentials.get(stand_in, {}).items():
+        path = keys.folder / f"{own_id}.{name}.secret"
+        if not path.exists():
+            keys._write(path, value.encode())
+    for pem in sorted((found.var_dir / "sandbox" / "certs").glob(f"{stand_in}*.crt")):
+        root = "_root" if pem.stem.endswith("_root") else ""
+        keys.trust(f"{own_id}{root}", pem.name, pem.read_bytes())
+    for pem in sorted((folder / "contract" / "certs").glob("*.crt")):
+        keys.trust(own_id, f"contract-{pem.name}", pem.read_bytes())
+
+
+def export_certificates(keys: KeyStore, folder: Path, rails: dict[str, Rail]) -> None:
+    """Put the hub's public certificates where the stand-ins look for them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names: dict[str, str] = {"hub": "hub"}
+    for adapter in all_connectors().values():
+        names[adapter.id] = str(adapter.manifest.get("sandbox", {}).get("hub_certificate", adapter.id))
+    for rail in rails.values():
+        names[rail.id] = str(rail.manifest.get("sandbox", {}).get("hub_certificate", rail.id))
+    for own, file_name in names.items():
+        pem = keys.certificate(own).public_bytes(serialization.Encoding.PEM)
+        (folder / f"{file_name}.crt").write_bytes(pem)
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
+    part.rename(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""The worker: takes up messages left behind, sends what is owed, works payments, relays events.
+
+Woken by NOTIFY and, where there is one, by the broker; it also looks by itself twice a second, because time
+alone makes work. Any number of workers may run: rows are leased.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import orjson
+
+from foundation import broker, inbox
+from foundation.unit_of_work import unit_of_work
+from foundation.wire import Wire
+from hub import payments
+from hub.context import hub_of_process
+from hub.pipeline import Hub, process
+from hub.sending import lease, send_one
+
+log = logging.getLogger("concord.worker")
+
+SENDERS = 8
+PER_PARTNER = 2
+POLL_S = 0.5
+RELAY_BATCH = 200
+
+
+class Worker:
+    """One worker process's loop."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.wire = Wire()
+        self.wake = threading.Event()
+        self.stop = threading.Event()
+        self.pool = ThreadPoolExecutor(SENDERS, thread_name_prefix="send")
+        self.in_flight: Counter[str] = Counter()
+        self.publisher = broker.Publisher(hub.settings.amqp_url) if hub.settings.amqp_url else None
+
+    def run(self) -> None:
+        """Work until ``stop`` is set."""
+        url = self.hub.settings.database_url
+        threading.Thread(target=broker.listen, args=(url, self.wake.set, self.stop), daemon=True).start()
+        if self.hub.settings.amqp_url:
+            arguments = (self.hub.settings.amqp_url, self.wake.set, self.stop)
+            threading.Thread(target=broker.consume, args=arguments, daemon=True).start()
+        log.info("worker %s is up", os.getpid())
+        while not self.stop.is_set():
+            try:
+                self.turn()
+            except Exception:
+                log.exception("a turn of the worker failed; it goes on")
+                self.stop.wait(1.0)
+            self.wake.wait(POLL_S)
+            self.wake.clear()
+        self.pool.shutdown(wait=True, cancel_futures=True)
+        self.wire.close()
+
+    def turn(self) -> None:
+        """One round of all kinds of work."""
+        with unit_of_work(self.hub.engine) as uow:
+            left = inbox.waiting(uow)
+        for inbox_id in left:
+            try:
+                process(self.hub, inbox_id)
+            except Exception:
+                log.exception("message %s stays for a later try", inbox_id)
+        self._send()
+        payments.work(self.hub, self.wire)
+        self._relay()
+
+    def _send(self) -> None:
+        free = SENDERS - sum(self.in_flight.values())
+        if free <= 0:
+            return
+        for row in lease(self.hub, free):
+            self.in_flight[row["partner"]] += 1
+            future = self.pool.submit(send_one, self.hub, self.wire, row)
+            future.add_done_callback(lambda done, partner=row["partner"]: self._sent(partner, done))
+
+    def _sent(self, partner: str, done: Future[str]) -> None:
+        self.in_flight[partner] -= 1
+        if done.cancelled() or done.exception() is not None:
+            log.error("a sending to %s failed: %s", partner, None if done.cancelled() else done.exception())
+        self.wake.set()
+
+    def _relay(self) -> None:
+        """Publish committed events to the broker; rows stay until it has confirmed."""
+        if self.publisher is None:
+            return
+        with unit_of_work(self.hub.engine) as uow:
+            rows = uow.all(
+                "SELECT id, topic, payload, at FROM exchange.event WHERE NOT published ORDER BY id LIMIT :n"
+                " FOR UPDATE SKIP LOCKED",
+                n=RELAY_BATCH,
+            )
+            done = []
+            for row in rows:
+                event = {
+                    "specversion": "1.0",
+                    "id": str(row["id"]),
+                    "source": "urn:concord",
+                    "type": f"concord.{row['topic']}",
+                    "time": row["at"].isoformat(),
+                    "datacontenttype": "application/json",
+                    "data": row["payload"],
+                }
+                if not self.publisher.publish(row["topic"], orjson.dumps(event), str(row["id"])):
+                    break
+                done.append(row["id"])
+            if done:
+                uow.execute("UPDATE exchange.event SET published = true WHERE id = ANY(:ids)", ids=done)
+        self.publisher.service()
+
+
+def main() -> None:
+    """Run a worker until SIGTERM or SIGINT."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    worker = Worker(hub_of_process())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: (worker.stop.set(), worker.wake.set()))
+    worker.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,286 @@
+"""What is done at a step: a partner sends, the hub is to send, or people act. One table, by form and words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sandbox.stories import messages
+from sandbox.stories.hub_api import wait_for
+from sandbox.stories.judge import NO_ESCROW, escrow_of
+from sandbox.stories.pack import Step, StoryDispute
+
+if TYPE_CHECKING:
+    from sandbox.stories.play import Stage
+
+OPERATOR = "operator1"
+RECEIVED_WITHIN_S = 15.0
+
+
+def make_ready(stage: Stage, step: Step, before: datetime) -> None:
+    """What the story takes for granted before this step: a signed agreement wherever money is already expected."""
+    if _find_act(step) is sign:
+        return
+    for key, expected in step.escrow.items():
+        row = stage.story.disputes.get(key)
+        if row is None or expected["state"] in ("NONE",) or escrow_of(stage.hub, row)["state"] != "NONE":
+            continue
+        signed_on = datetime.fromisoformat(f"{row.row['agreed_on']}T10:00:00").replace(tzinfo=step.at.tzinfo)
+        stage.set_clock(max(before, min(signed_on, step.at - timedelta(minutes=5))))
+        stage.office.agree(row, [int(row.row["agreed_fen"])], signed_on.date(), _accounts(stage))
+        _learn_subaccount(stage, row)
+        stage.notes.append("office: agreement signed")
+
+
+def do(stage: Stage, step: Step, later: tuple[Step, ...]) -> list[str]:
+    """Do the step; returns what was wrong with it, as far as it shows at once."""
+    if step.file and step.sender != "hub":
+        return _partner_sends(stage, step)
+    if step.file:
+        return _hub_sends(stage, step, later)
+    act = _find_act(step)
+    if act is None:
+        return [f"nobody knows how to act: {step.action!r}"]
+    return act(stage, step) or []
+
+
+# -- a partner sends ---------------------------------------------------------------------------------------
+
+
+def _partner_sends(stage: Stage, step: Step) -> list[str]:
+    content = stage.real(step.content)
+    if step.file.endswith(".json") and b"_response" in content[:80]:
+        return _scripted_answer(stage, step)
+    answered = stage.stand_ins.emit(step.sender, content)
+    stage.message_id = str(
+        answered.get("message_id") or answered.get("requestId") or answered.get("seq") or ""
+    )
+    stage.notes.append(f"reply {answered.get('verdict') or answered.get('status')}")
+    if answered.get("status") != 200:
+        return [f"the hub answered {answered.get('status')}: {str(answered.get('reply'))[:300]}"]
+    return []
+
+
+def _scripted_answer(stage: Stage, step: Step) -> list[str]:
+    """An answer to a call of the hub: let the held call go, or wait until the hub has asked."""
+    if step.sender in stage.held:
+        stage.stand_ins.release(step.sender)
+        stage.held.discard(step.sender)
+    else:
+        stage.stand_ins.order(step.sender, next=[messages.scripted(step.content)])
+    stage.hub.post(OPERATOR, "/v1/jobs/payments")
+    return []
+
+
+# -- the hub is to send ------------------------------------------------------------------------------------
+
+
+def _hub_sends(stage: Stage, step: Step, later: tuple[Step, ...]) -> list[str]:
+    told = messages.read(step.content)
+    since = stage.told.get(step.receiver)
+    if since is None:
+        since = stage.stand_ins.last_entry(step.receiver)
+    row = _row_of(stage, step)
+    cause = CAUSES.get(told.kind.partition(":")[0])
+    if cause is not None:
+        cause(stage, step, row, told, later)
+    keep_held = any(each.sender == step.receiver and b"_response" in each.content[:80] for each in later[:1])
+    if step.receiver in stage.held and not keep_held:
+        stage.stand_ins.release(step.receiver)
+        stage.held.discard(step.receiver)
+        stage.told.pop(step.receiver, None)
+    if keep_held:
+        return []
+    found = wait_for(lambda: _received(stage, step.receiver, since, told), RECEIVED_WITHIN_S)
+    if told.kind == "open_subaccount":
+        _learn_subaccount(stage, row)
+    if not found:
+        seen = [entry["operation"] for entry in stage.stand_ins.received(step.receiver, since)]
+        return [f"{step.receiver} received no {told.kind}; it received {seen}"]
+    return messages.same_facts(told, found, stage.swaps)
+
+
+def _received(
+    stage: Stage, partner: str, since: int, told: messages.HubMessage
+) -> messages.HubMessage | None:
+    for entry in reversed(stage.stand_ins.received(partner, since)):
+        for content in messages.payloads(entry):
+            try:
+                found = messages.read(content)
+            except (ValueError, KeyError):
+                continue
+            if found.kind == told.kind:
+                stage.message_id = str(entry.get("request_id") or "")
+                return found
+    return None
+
+
+def _cause_payment(
+    stage: Stage, step: Step, row: StoryDispute, told: messages.HubMessage, later: tuple[Step, ...]
+) -> None:
+    told_by_story = [each for each in later if each.sender == step.receiver]
+    if any(each.file for each in told_by_story):
+        _let_the_story_answer(stage, step, later)
+    order = stage.office.pay(row, step.receiver, told.fen, told.payee)
+    stage.notes.append(f"order {order['number']} {order['state']}")
+    _learn_numbers(stage, step, order)
+
+
+def _let_the_story_answer(stage: Stage, step: Step, later: tuple[Step, ...]) -> None:
+    """The story's own files are this payment's answers: the stand-in must not answer by itself."""
+    answers = [each for each in later if each.sender == step.receiver and b"_response" in each.content[:80]]
+    if answers:
+        stage.stand_ins.order(step.receiver, next=[messages.scripted(each.content) for each in answers[:1]])
+        stage.told[step.receiver] = stage.stand_ins.last_entry(step.receiver)
+        stage.stand_ins.hold(step.receiver)
+        stage.held.add(step.receiver)
+    else:
+        stage.stand_ins.order(step.receiver, policy={"mode": "manual", "times": 1})
+
+
+def _cause_failure(
+    stage: Stage, step: Step, row: StoryDispute, told: messages.HubMessage, later: tuple[Step, ...]
+) -> None:
+    if told.facts.get("resultCode") == "02":
+        stage.office.fail(row)
+
+
+def _cause_feedback(
+    stage: Stage, step: Step, row: StoryDispute, told: messages.HubMessage, later: tuple[Step, ...]
+) -> None:
+    stage.hub.post("supervisor1", "/v1/feedback", {"native_id": told.facts["XFJBH"]})
+
+
+CAUSES: dict[str, Callable[..., None]] = {
+    "credit_transfer": _cause_payment,
+    "transfer": _cause_payment,
+    "mediation_result": _cause_failure,
+    "feedback": _cause_feedback,
+}
+
+
+# -- people act, time passes -------------------------------------------------------------------------------
+
+
+def sign(stage: Stage, step: Step) -> list[str]:
+    row = _row_of(stage, step)
+    parts = messages.sums(step.action)
+    stage.office.agree(row, parts, step.at.date(), _accounts(stage))
+    return []
+
+
+def time_passes(stage: Stage, step: Step) -> list[str]:
+    stage.hub.post(OPERATOR, "/v1/jobs/deadlines")
+    return []
+
+
+def day_is_reconciled(stage: Stage, step: Step) -> list[str]:
+    day = (step.at - timedelta(days=1)).date().isoformat()
+    stage.hub.post(OPERATOR, "/v1/jobs/reconcile", {"day": day})
+    return []
+
+
+def take_up(stage: Stage, step: Step) -> list[str]:
+    stage.office.accept(_row_of(stage, step))
+    return []
+
+
+def confirm_link(stage: Stage, step: Step) -> list[str]:
+    confirmed = stage.office.confirm_links(_row_of(stage, step))
+    return [] if confirmed else ["there was no proposed link to confirm"]
+
+
+def apply_for_confirmation(stage: Stage, step: Step) -> list[str]:
+    stage.office.apply_for_confirmation(_row_of(stage, step))
+    return []
+
+
+def pay_in(stage: Stage, step: Step) -> list[str]:
+    row = _row_of(stage, step)
+    account = _learn_subaccount(stage, row)
+    (fen,) = messages.sums(step.action)
+    payer, _ = row.respondents[0]
+    stage.stand_ins.order(
+        step.receiver if step.receiver != "hub" else step.sender,
+        deposit={
+            "account": account,
+            "fen": fen,
+            "payer_name": payer,
+            "payer_account": "9955000000000000018",
+            "text": "调解款",
+        },
+    )
+    return []
+
+
+def night(stage: Stage, step: Step) -> list[str]:
+    partner = step.sender
+    stage.stand_ins.order(partner, close_day={"day": step.at.date().isoformat()})
+    return day_is_reconciled(stage, step)
+
+
+def void(stage: Stage, step: Step) -> list[str]:
+    stage.office.void(_row_of(stage, step))
+    return []
+
+
+ACTS: tuple[tuple[str, Callable[[Any, Step], list[str]]], ...] = (
+    (r"agreement signed|sign a mediation agreement", sign),
+    (r"due date passes|grace ends", time_passes),
+    (r"bill line of the day", day_is_reconciled),
+    (r"takes? the matter up", take_up),
+    (r"confirms? the proposed link", confirm_link),
+    (r"apply for judicial confirmation", apply_for_confirmation),
+    (r"pays? in", pay_in),
+    (r"night statement", night),
+    (r"cancel the agreement", void),
+)
+
+
+def _find_act(step: Step) -> Callable[[Any, Step], list[str]] | None:
+    return next((act for words, act in ACTS if step.action and re.search(words, step.action)), None)
+
+
+# -- what is learnt on the way -----------------------------------------------------------------------------
+
+
+def _row_of(stage: Stage, step: Step) -> StoryDispute:
+    """The dispute a step is about: the one whose numbers or sub-account stand in it, else the first of the step."""
+    text = step.content.decode("utf-8", "replace")
+    for key in step.stages:
+        row = stage.story.disputes[key]
+        if any(number in text for number in (*row.agency_numbers, row.row.get("subaccount") or "-")):
+            return row
+    return stage.story.disputes[next(iter(step.stages))]
+
+
+def _learn_subaccount(stage: Stage, row: StoryDispute) -> str:
+    def look() -> str:
+        if escrow_of(stage.hub, row)["state"] == NO_ESCROW["state"]:
+            return ""
+        found = stage.hub.get("auditor1", "/v1/escrow", mediation_number=row.mediation_number)
+        return found.get("subaccount") or ""
+
+    account: str = wait_for(look, RECEIVED_WITHIN_S)
+    if account and row.row.get("subaccount"):
+        stage.swaps[row.row["subaccount"]] = account
+    return account
+
+
+def _learn_numbers(stage: Stage, step: Step, order: dict[str, Any]) -> None:
+    for told in messages.order_numbers(step.content):
+        stage.swaps[told] = order["number"]
+
+
+def _accounts(stage: Stage) -> dict[str, dict[str, Any]]:
+    """Accounts of payees as the office writes them down: those of the story's own payment messages, first wins."""
+    found: dict[str, dict[str, Any]] = {}
+    for step in stage.story.steps:
+        if step.sender != "hub" or not step.content:
+            continue
+        told = messages.read(step.content)
+        if told.payee.get("name"):
+            found.setdefault(told.payee["name"], {name: value for name, value in told.payee.items() if value})
+    return found

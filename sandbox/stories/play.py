@@ -1,0 +1,145 @@
+"""Plays one story step by step and reports each step on one line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sandbox.stories import acts, judge
+from sandbox.stories.hub_api import HubApi, wait_for
+from sandbox.stories.office import Office
+from sandbox.stories.pack import Step, Story
+from sandbox.stories.stand_ins import StandIns
+
+OPERATOR = "operator1"
+STEP_PATIENCE_S = 20.0
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step came to. ``wrong`` is empty when everything matched."""
+
+    no: int
+    at: str
+    sender: str
+    receiver: str
+    what: str
+    message_id: str
+    shown: str
+    ms: int
+    wrong: list[str]
+
+
+@dataclass
+class Stage:
+    """Everything a step may use: hub, stand-ins, office, and what was learnt on the way."""
+
+    hub: HubApi
+    stand_ins: StandIns
+    office: Office
+    story: Story
+    swaps: dict[str, str] = field(default_factory=dict)  # a number in the story → the number really given
+    held: set[str] = field(default_factory=set)
+    told: dict[str, int] = field(default_factory=dict)  # partner → last line of its books before the step
+    notes: list[str] = field(default_factory=list)
+    message_id: str = ""
+
+    def set_clock(self, at: datetime) -> None:
+        """Move the stand-ins' clock and the hub's to the same instant."""
+        self.stand_ins.set_clock(at.isoformat())
+        self.hub.put(OPERATOR, "/v1/clock", {"at": at.isoformat()})
+
+    def real(self, content: bytes) -> bytes:
+        """The content with every learnt number in place of the story's."""
+        for told, given in self.swaps.items():
+            if told and told != given:
+                content = content.replace(told.encode(), given.encode())
+        return content
+
+
+def play(
+    hub: HubApi, stand_ins: StandIns, story: Story, report: Callable[[StepResult], None]
+) -> list[StepResult]:
+    """Play all steps; stops after the first step that does not match. Clocks are released at the end."""
+    stage = Stage(hub, stand_ins, Office(hub), story)
+    results: list[StepResult] = []
+    try:
+        before = story.steps[0].at - timedelta(hours=1)
+        for place, step in enumerate(story.steps):
+            result = _step(stage, step, before, story.steps[place + 1 :])
+            results.append(result)
+            report(result)
+            if result.wrong:
+                break
+            before = step.at
+    finally:
+        for partner in stand_ins.partners:
+            stand_ins.release(partner)
+        stand_ins.set_clock(None)
+        hub.put(OPERATOR, "/v1/clock", {"at": None})
+    return results
+
+
+def _step(stage: Stage, step: Step, before: datetime, later: tuple[Step, ...]) -> StepResult:
+    began = time.monotonic()
+    stage.notes.clear()
+    stage.message_id = ""
+    wrong: list[str] = []
+    try:
+        acts.make_ready(stage, step, before)
+        _hold_what_comes_later(stage, later)
+        stage.set_clock(step.at)
+        wrong += acts.do(stage, step, later)
+    except Exception as error:  # the story fails at this step, and says why
+        wrong.append(f"{type(error).__name__}: {error}")
+    seen = judge.Seen()
+    if not wrong:
+        matched = wait_for(lambda: _matches(stage, step), STEP_PATIENCE_S)
+        seen = matched or judge.look(stage.hub, stage.story)
+        wrong += [] if matched else judge.differences(step, seen)
+    return StepResult(
+        no=step.no,
+        at=step.at.strftime("%Y-%m-%d %H:%M"),
+        sender=step.sender,
+        receiver=step.receiver,
+        what=step.file or step.action,
+        message_id=stage.message_id,
+        shown=_shown(step, seen, stage.notes),
+        ms=round((time.monotonic() - began) * 1000),
+        wrong=wrong,
+    )
+
+
+def _matches(stage: Stage, step: Step) -> judge.Seen | None:
+    seen = judge.look(stage.hub, stage.story)
+    return None if judge.differences(step, seen) else seen
+
+
+def _hold_what_comes_later(stage: Stage, later: tuple[Step, ...]) -> None:
+    """The next step may be a message that the hub sends by itself: let it wait at the partner until then."""
+    following = later[0] if later else None
+    if following and following.sender == "hub" and following.receiver in stage.stand_ins.partners:
+        if following.receiver not in stage.held:
+            stage.stand_ins.hold(following.receiver)
+            stage.held.add(following.receiver)
+            stage.told[following.receiver] = stage.stand_ins.last_entry(following.receiver)
+
+
+def _shown(step: Step, seen: judge.Seen, notes: list[str]) -> str:
+    parts = []
+    for key in step.stages:
+        escrow = seen.escrow.get(key, {})
+        state = escrow.get("state", "NONE")
+        money = "" if state == "NONE" else f" {state} {escrow['balance_fen']}/{escrow['released_fen']}"
+        parts.append(f"{seen.numbers.get(key) or key} {seen.stages.get(key)}{money}")
+    if seen.flags:
+        parts.append(" ".join(sorted(seen.flags)))
+    return "; ".join([*parts, *notes])
+
+
+def as_dict(result: StepResult) -> dict[str, Any]:
+    """A step's result as plain data."""
+    return vars(result)

@@ -1,0 +1,94 @@
+"""The stand-ins as the story's director uses them: their control API, over loopback."""
+
+from __future__ import annotations
+
+import base64
+import time
+from typing import Any
+
+import httpx
+
+PATIENCE_S = 25.0
+
+
+class StandIns:
+    """Control of all stand-ins; ``urls`` names the processes, each tells which partners it plays."""
+
+    def __init__(self, urls: list[str]) -> None:
+        self._client = httpx.Client(timeout=70.0, trust_env=False)
+        self._home: dict[str, str] = {}
+        self._urls = urls
+        for url in urls:
+            for partner in self._call("GET", f"{url}/control/health")["partners"]:
+                self._home[partner] = url
+
+    @property
+    def partners(self) -> list[str]:
+        return sorted(self._home)
+
+    def set_clock(self, at: str | None) -> None:
+        for url in self._urls:
+            self._call("POST", f"{url}/control/clock", json={"at": at})
+
+    def emit(self, partner: str, content: bytes, **more: Any) -> dict[str, Any]:
+        """Let the partner send this content to the hub; returns what it was answered."""
+        order = {"content_base64": base64.b64encode(content).decode(), **more}
+        found: dict[str, Any] = self._call(
+            "POST", f"{self._home[partner]}/control/emit/{partner}", json=order
+        )
+        return found
+
+    def order(self, partner: str, **order: Any) -> dict[str, Any]:
+        """Any other order to a stand-in (policy, deposits, scripted answers, statements)."""
+        found: dict[str, Any] = self._call(
+            "POST", f"{self._home[partner]}/control/offer/{partner}", json=order
+        )
+        return found
+
+    def hold(self, partner: str, operation: str = "") -> None:
+        """Calls of the hub wait at this partner until ``release``."""
+        body = {"kind": "hold", "operation": operation, "times": 1}
+        self._call("POST", f"{self._home[partner]}/control/faults/{partner}", json=body)
+
+    def release(self, partner: str) -> None:
+        self._call("POST", f"{self._home[partner]}/control/release/{partner}", json={})
+
+    def last_entry(self, partner: str) -> int:
+        """Number of the newest line of the partner's books."""
+        last = 0
+        while True:
+            page = self._call(
+                "GET", f"{self._home[partner]}/control/books/{partner}?since={last}&limit=1000&bodies=false"
+            )
+            if not page["entries"]:
+                return last
+            last = page["last"]
+
+    def received(self, partner: str, since: int = 0) -> list[dict[str, Any]]:
+        """What the hub sent to this partner after line ``since`` of its books, with bodies."""
+        page = self._call(
+            "GET", f"{self._home[partner]}/control/books/{partner}?since={since}&limit=500&direction=in"
+        )
+        found: list[dict[str, Any]] = page["entries"]
+        return found
+
+    def books(self, partner: str, **params: Any) -> dict[str, Any]:
+        found: dict[str, Any] = self._call(
+            "GET", f"{self._home[partner]}/control/books/{partner}", params=params
+        )
+        return found
+
+    def _call(self, method: str, url: str, **more: Any) -> Any:
+        """A stand-in that is being restarted is waited for, within PATIENCE_S."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                answer = self._client.request(method, url, **more)
+                break
+            except httpx.TransportError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+        if answer.status_code >= 400:
+            raise RuntimeError(f"{method} {url}: {answer.status_code} {answer.text[:500]}")
+        return answer.json()
