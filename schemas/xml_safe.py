@@ -142,7 +142,11 @@ def parse_json_strict(
 def _decimal(text: str) -> Decimal:
     if len(text) > 100:
         raise ValueError("number with more than 100 characters")
-    return Decimal(text)
+    number = Decimal(text)
+    # 1e999999999 is ten characters on the wire and a billion when written out.
+    if not -100 <= number.adjusted() <= 100:
+        raise ValueError("number too large or too small")
+    return number
 
 
 def _refuse_deep_json(text: str, path: str, max_depth: int) -> None:
