@@ -1,0 +1,1 @@
+"""The arbitration commission: REST pulled with a snapshot cursor, webhooks pushed (contract/CONTRACT.md)."""
