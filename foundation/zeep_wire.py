@@ -1,0 +1,150 @@
+"""zeep over the wire: contracts are read from files only, calls go where the caller says and nowhere else.
+
+zeep's client is not safe for threads and costs 40 ms to make, so each thread keeps one per contract.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import zeep
+from lxml import etree
+
+from foundation.wire import Wire, WireReply
+
+_MOST_CONTRACTS = 16
+_local = threading.local()
+
+
+class AddressRefused(Exception):
+    """zeep wanted to open an address that is no file of the contract."""
+
+
+@dataclass(frozen=True)
+class SoapReply:
+    """What came of one call.
+
+    `outcome` ANSWERED: `value` is what zeep made of the answer, or `fault` is set. NOT_SENT: nothing left.
+    UNKNOWN: maybe arrived, or an answer that cannot be read. `raw`: the answer's bytes as they came.
+    """
+
+    outcome: Literal["ANSWERED", "NOT_SENT", "UNKNOWN"]
+    value: Any = None
+    fault: zeep.exceptions.Fault | None = None
+    error: str = ""
+    raw: bytes = b""
+
+
+class _Reply:
+    """A wire reply in the shape that zeep reads."""
+
+    def __init__(self, reply: WireReply) -> None:
+        self.status_code = reply.status
+        self.content = reply.content
+        self.headers = {"Content-Type": reply.headers.get("content-type", "text/xml")}
+        self.encoding = None
+
+
+class _Trouble(Exception):
+    def __init__(self, reply: WireReply) -> None:
+        super().__init__(reply.error)
+        self.reply = reply
+
+
+class _WireTransport(zeep.Transport):  # type: ignore[misc]
+    """Reads files below one folder; posts over the wire of the call that is going on."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder.resolve()
+        self.wire: Wire | None = None
+        self.timeout_s = 10.0
+        self.last = b""
+
+    def load(self, url: str) -> bytes:
+        path = Path(url.removeprefix("file://")).resolve()
+        if not path.is_relative_to(self._folder):
+            raise AddressRefused(url)
+        return path.read_bytes()
+
+    def get(self, address: str, params: Any, headers: Any) -> Any:
+        raise AddressRefused(address)
+
+    def post(self, address: str, message: bytes, headers: Mapping[str, str]) -> _Reply:
+        assert self.wire is not None
+        reply = self.wire.request(
+            "POST", address, headers=dict(headers), content=message, timeout_s=self.timeout_s
+        )
+        self.last = reply.content
+        if reply.outcome != "ANSWERED":
+            raise _Trouble(reply)
+        return _Reply(reply)
+
+
+@dataclass(frozen=True)
+class _Made:
+    client: Any
+    transport: _WireTransport
+
+
+def _made(wsdl: Path) -> _Made:
+    kept: dict[Path, _Made] = getattr(_local, "made", None) or {}
+    _local.made = kept
+    if wsdl not in kept:
+        if len(kept) >= _MOST_CONTRACTS:
+            kept.clear()
+        transport = _WireTransport(wsdl.parent)
+        # A batch of 20 MB is one text of 27 MB: huge texts are let in, document types and entities are not.
+        settings = zeep.Settings(
+            strict=True, xml_huge_tree=True, forbid_dtd=True, forbid_entities=True, forbid_external=True
+        )
+        make: Any = zeep.Client
+        kept[wsdl] = _Made(make(str(wsdl), transport=transport, settings=settings), transport)
+    return kept[wsdl]
+
+
+def _service(made: _Made, address: str) -> Any:
+    bindings = list(made.client.wsdl.bindings)
+    return made.client.create_service(bindings[0], address)
+
+
+def call(
+    wire: Wire, wsdl: Path, address: str, operation: str, *, timeout_s: float = 20.0, **fields: Any
+) -> SoapReply:
+    """Call an operation of the first binding of a contract at `address`; never raises for trouble outside.
+
+    `fields`: the operation's parameters as zeep takes them. Raises zeep.exceptions.ValidationError or
+    TypeError when they do not fit the contract.
+    """
+    made = _made(wsdl)
+    made.transport.wire, made.transport.timeout_s, made.transport.last = wire, timeout_s, b""
+    try:
+        value = getattr(_service(made, address), operation)(**fields)
+        return SoapReply("ANSWERED", value, raw=made.transport.last)
+    except zeep.exceptions.Fault as fault:
+        return SoapReply("ANSWERED", fault=fault, raw=made.transport.last)
+    except _Trouble as trouble:
+        reply = trouble.reply
+        if reply.outcome == "NOT_SENT":
+            return SoapReply("NOT_SENT", error=reply.error)
+        return SoapReply("UNKNOWN", error=reply.error, raw=reply.content)
+    except (zeep.exceptions.ValidationError, TypeError):
+        if not made.transport.last:
+            raise
+        return SoapReply("UNKNOWN", error="the answer does not fit the contract", raw=made.transport.last)
+    except Exception as error:  # zeep and lxml raise whatever an odd answer leads them to
+        return SoapReply("UNKNOWN", error=f"{type(error).__name__}: {error}"[:300], raw=made.transport.last)
+    finally:
+        made.transport.wire = None
+
+
+def message(wsdl: Path, operation: str, **fields: Any) -> bytes:
+    """The SOAP message of a call, as bytes; equal fields give equal bytes. Raises as `call` does."""
+    made = _made(wsdl)
+    service = _service(made, "http://localhost:0/")
+    envelope = made.client.create_message(service, operation, **fields)
+    return bytes(etree.tostring(envelope, xml_declaration=True, encoding="utf-8"))
