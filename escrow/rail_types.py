@@ -202,6 +202,16 @@ class ReturnAdvice:
 
 
 @dataclass(frozen=True)
+class CancelAnswer:
+    """The rail's answer to a request to cancel one order; CANCELLED is asked once more before it is believed."""
+
+    number: str
+    answer: Literal["CANCELLED", "REFUSED", "PENDING"]
+    rail_status: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class StatementLine:
     """One line of a statement, notice or bill. Only a line with `booked` proves anything.
 
@@ -287,8 +297,8 @@ class Reply:
 class Advice:
     """What a rail made of something that came in.
 
-    With `findings` nothing is posted and no order moves; `kind` then still says what it was about. `notes` are
-    remarks on something taken. `message_id`: the sender's id ("" = none); `compare_digest`: what must be equal when
+    Findings of scope "message" (`refused`): nothing is posted and no order moves; of scope "row": that row is left
+    out, the rest stands. `notes` are remarks on something taken. `message_id`: the sender's id ("" = none); `compare_digest`: what must be equal when
     it comes again. `ask`: numbers of orders to query now. `reply`: the answer to a callback if all is well with
     storing it; `Rail.answer` makes one for another result.
     """
@@ -301,6 +311,7 @@ class Advice:
     outcomes: tuple[OrderOutcome, ...] = ()
     batch: BatchOutcome | None = None
     returns: tuple[ReturnAdvice, ...] = ()
+    cancels: tuple[CancelAnswer, ...] = ()
     lines: tuple[StatementLine, ...] = ()
     statements: tuple[StatementInfo, ...] = ()
     ask: tuple[str, ...] = ()
@@ -314,6 +325,11 @@ class Advice:
     link: str = ""
     code: str = ""  # the rail's answer code to a request that is no payment
     text: str = ""
+
+    @property
+    def refused(self) -> bool:
+        """Whether a message-level finding refuses the whole of it."""
+        return any(finding.scope == "message" for finding in self.findings)
 
 
 @dataclass(frozen=True)

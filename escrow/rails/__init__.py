@@ -13,7 +13,8 @@
     reply   = rail.answer(advice, result, ctx)   the HTTP answer to a callback after the core's verdict
 
 What an Advice means (see rail_types):
-- findings → nothing moves, nothing is posted; `reply` says what the partner is told.
+- `refused` (a finding of scope "message") → nothing moves, nothing is posted, except that an outcome UNKNOWN with it
+  means: ask. A finding of scope "row" leaves out that row. `reply` says what the partner is told.
 - outcomes: DONE is the rail's word, only a booked StatementLine proves. UNKNOWN never becomes failure by waiting.
 - batch: what holds for the file's orders that are not named in outcomes.
 - kind "notice": a hint; move nothing, query the numbers in `ask`.
@@ -30,6 +31,7 @@ from escrow.rail_types import (
     Advice,
     BalanceLook,
     BatchOutcome,
+    CancelAnswer,
     CancelRequest,
     Incoming,
     Instruction,
@@ -51,6 +53,7 @@ __all__ = [
     "Advice",
     "BalanceLook",
     "BatchOutcome",
+    "CancelAnswer",
     "CancelRequest",
     "Incoming",
     "Instruction",

@@ -105,7 +105,7 @@ def _load(path: Path, own: bool) -> Rail:
     missing = [name for name in _REQUIRED if not callable(getattr(module, name, None))]
     if missing:
         raise ValueError(f"rail {folder.name} has no {', '.join(missing)}")
-    functions = {name: getattr(module, name, None) for name in (*_REQUIRED, *_OPTIONAL)}
+    functions: dict[str, Any] = {name: getattr(module, name, None) for name in (*_REQUIRED, *_OPTIONAL)}
     return Rail(id=folder.name, manifest=manifest, folder=folder, **functions)
 
 
