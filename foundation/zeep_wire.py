@@ -55,11 +55,11 @@ class _Trouble(Exception):
         self.reply = reply
 
 
-class _WireTransport(zeep.Transport):  # type: ignore[misc]
+class _WireTransport(zeep.Transport):
     """Reads files below one folder; posts over the wire of the call that is going on."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._folder = folder.resolve()
         self.wire: Wire | None = None
         self.timeout_s = 10.0
