@@ -55,4 +55,4 @@ def outage_in_plain_words() -> Iterator[None]:
     try:
         yield
     except PartnerAway as away:
-        raise _BY_KIND.get(away.kind, PartnerUnreachable)(str(away)) from None
+        raise _BY_KIND.get(getattr(away, "kind", ""), PartnerUnreachable)(str(away)) from None

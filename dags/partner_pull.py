@@ -31,7 +31,8 @@ DOC = f"""
     schedule=CronTriggerTimetable("*/5 * * * *", timezone="Asia/Shanghai"),
     start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Shanghai"),
     catchup=False,
-    max_active_runs=1,
+    # A run that waits for a partner's return must not hold up the next; pools keep pulls of one partner apart.
+    max_active_runs=3,
     tags=["交换", "拉取"],
     default_args={"owner": OWNER_EXCHANGE},
     doc_md=DOC,

@@ -72,6 +72,8 @@ def environment(home: Path, database_url: str, ports: PortBase, console_url: str
     }
     found["AIRFLOW_HOME"] = str(home)
     found["CONCORD_CONSOLE_URL"] = console_url
+    # Where Airflow finds airflow_local_settings.py (a pool for each partner's pulls).
+    found["PYTHONPATH"] = str(ROOT / "dags" / "settings")
     # Process titles must not overwrite the environment by which the supervisor knows its processes.
     found["SPT_NOENV"] = "1"
     # Airflow calls its own API server on loopback, never through a proxy.

@@ -91,12 +91,18 @@ class Child:
             if self.state == "given-up":
                 raise NotReady(f"{self.program.name} ended again and again\n{self.tail()}")
             if self.pid is not None and self.program.ready():
-                self.state = "up"
+                self.confirm()
                 return
             if time.monotonic() > limit:
                 within = f"{self.program.ready_within_s:.0f} s"
                 raise NotReady(f"{self.program.name} was not ready within {within}\n{self.tail()}")
             time.sleep(0.1)
+
+    def confirm(self) -> None:
+        """It does its work."""
+        with self._lock:
+            if self.state == "starting":
+                self.state = "up"
 
     def heal(self) -> str:
         """Called again and again: notices an end, and starts anew after the back-off. Returns what happened."""

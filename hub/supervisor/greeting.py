@@ -8,24 +8,21 @@ from hub.supervisor.written import read
 
 
 def greeting(system: System) -> str:
-    """Addresses and log-in names of the running copy. Passwords of the sandbox only; else where they lie."""
+    """Addresses and log-in names of the running copy; passwords stay in files that only the owner reads."""
     urls = system.urls()
     rows = [
-        ("console 工作台", urls["console"]),
-        ("hub API 接口", f"{urls['api']}/docs"),
-        ("sandbox partners 模拟单位", urls["sandbox_partners"]),
-        ("sandbox bank 模拟银行", urls["sandbox_bank"]),
+        ("工作台 console", urls["console"]),
+        ("接口 hub API", f"{urls['api']}/docs"),
+        ("模拟单位 sandbox partners", urls["sandbox_partners"]),
+        ("模拟银行 sandbox bank", urls["sandbox_bank"]),
     ]
     if "airflow" in urls:
-        rows.insert(2, ("Airflow 运行调度", urls["airflow"]))
-    lines = ["", "Concord is up.", *(f"  {name:<28}{url}" for name, url in rows), ""]
-    people = read(system.var_dir / "run" / "logins.json")
-    if people:
-        lines.append("  log-in names (console):")
-        lines += [f"    {name:<16}{told}" for name, told in people.items()]
+        rows.insert(2, ("运行调度 Airflow", urls["airflow"]))
+    logins = system.var_dir / "run" / "logins.json"
+    lines = ["", "Concord is up.", *(f"  {url:<32}{name}" for name, url in rows), ""]
+    lines.append(f"  log-in names (console): {' '.join(read(logins))}")
+    lines.append(f"    passwords: {logins}")
     if "airflow" in urls:
-        lines.append(
-            f"  log-in name (Airflow): {airflow.OPERATOR}  password: {airflow.password(system.var_dir / 'airflow')}"
-        )
-    lines += [f"  logs: {system.var_dir / 'log'}", "  Ctrl-C stops everything.", ""]
-    return "\n".join(lines)
+        lines.append(f"  log-in name (Airflow): {airflow.OPERATOR}")
+        lines.append(f"    password: {system.var_dir / 'airflow' / 'passwords.json'}")
+    return "\n".join([*lines, f"  logs: {system.var_dir / 'log'}", "  Ctrl-C stops everything.", ""])

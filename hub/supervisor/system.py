@@ -18,7 +18,7 @@ from hub.supervisor.children import Child, NotReady, Program
 from hub.supervisor.failures import StartFailed, Stopped
 from hub.supervisor.ports import PortBase, choose_base
 from hub.supervisor.server import Server
-from hub.supervisor.watching import keep_watch
+from hub.supervisor.watching import confirm_restarts, keep_watch
 
 NEEDED_FREE_BYTES = 300 * 1024**2
 
@@ -75,17 +75,17 @@ class System:
         """Start everything. Raises AlreadyRuns, PortBusy, StartFailed or Stopped; then call ``stop``."""
         mark = self._take_place()
         amqp_url, broker = starting.plan_broker(self, mark)
-        broker_ready = self.in_background(starting.start_broker, self, broker) if broker else None
+        if broker is not None:
+            self.in_background(starting.start_broker, self, broker)
         starting.start_server(self)
         self._write_settings(amqp_url)
         self._watch = threading.Thread(target=keep_watch, args=[self], name="watch", daemon=True)
         self._watch.start()
+        threading.Thread(target=confirm_restarts, args=[self], name="confirm", daemon=True).start()
         if self.options.with_airflow:
             self._airflow = self.in_background(starting.start_airflow, self)
         starting.prepare(self)
         starting.start_hub(self)
-        if broker_ready is not None:
-            self.result(broker_ready)
         self.phase = "ready"
 
     def wait_airflow(self) -> None:
@@ -109,6 +109,7 @@ class System:
         if hasattr(self, "server"):
             self.server.stop()
         leftovers.kill(leftovers.descendants())
+        leftovers.kill(leftovers.marked(self.environment.get(leftovers.INSTANCE, "-")))
         leftovers.take_orphans()
         (self.var_dir / "run" / "state.json").unlink(missing_ok=True)
         if hasattr(self, "ports"):

@@ -41,6 +41,14 @@ def keep_watch(system: System) -> None:
             write_state(system)
 
 
+def confirm_restarts(system: System) -> None:
+    """Marks as up what was started again and does its work; apart from the watch, for a probe may take seconds."""
+    while not system.stopping.wait(REAP_EVERY_S):
+        for child in list(system.children):
+            if child.state == "starting" and child.restarts and child.program.ready():
+                child.confirm()
+
+
 def write_state(system: System) -> None:
     """Bring ``var/run/state.json`` up to date."""
     processes = {
