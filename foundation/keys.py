@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,20 @@ CERTIFICATE_YEARS = 10
 
 class KeyMissing(Exception):
     """A key or secret that the caller needs is not in the key folder; the text names it."""
+
+
+_BLOCK = re.compile(b"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
+def certificates_of(pem: bytes) -> list[x509.Certificate]:
+    """The certificates of a PEM file or bundle, without the blocks that cannot be read."""
+    found: list[x509.Certificate] = []
+    for block in _BLOCK.findall(pem):
+        try:
+            found.append(x509.load_pem_x509_certificate(block))
+        except ValueError:
+            continue
+    return found
 
 
 class KeyStore:
@@ -44,10 +59,16 @@ class KeyStore:
         return found
 
     def trusted(self, name: str) -> list[x509.Certificate]:
-        """Certificates registered for a partner or rail, in file-name order; empty when none is."""
-        folder = self.folder / "trusted" / name
-        found = [self._read(path, x509.load_pem_x509_certificate) for path in sorted(folder.glob("*.crt"))]
-        return [each for each in found if isinstance(each, x509.Certificate)]
+        """Certificates registered for a partner or rail, in file-name order; empty when none is.
+
+        A file may be a bundle. It is read block by block: a bundle in use has one that the library refuses.
+        """
+        found: list[x509.Certificate] = []
+        for path in sorted((self.folder / "trusted" / name).glob("*.crt")):
+            certificates = self._read(path, certificates_of)
+            assert isinstance(certificates, list)
+            found.extend(certificates)
+        return found
 
     def secret(self, name: str) -> str:
         """A shared secret as text. Raises KeyMissing."""
@@ -102,9 +123,15 @@ class KeyStore:
         if not (self.folder / f"{name}.secret").exists():
             self._write(self.folder / f"{name}.secret", secrets.token_urlsafe(32).encode())
 
+    def put_secret(self, name: str, value: str) -> None:
+        """Enter a shared secret that another side gave us, unless one is there."""
+        if not (self.folder / f"{name}.secret").exists():
+            self._write(self.folder / f"{name}.secret", value.encode())
+
     def trust(self, name: str, file_name: str, pem: bytes) -> None:
-        """Register another side's certificate."""
-        x509.load_pem_x509_certificate(pem)
+        """Register another side's certificate or bundle. Raises ValueError when none in it can be read."""
+        if not certificates_of(pem):
+            raise ValueError(f"{file_name} holds no readable certificate")
         self._write(self.folder / "trusted" / name / file_name, pem)
 
     @staticmethod

@@ -39,7 +39,7 @@ def known_for(uow: UnitOfWork, adapter: Connector, keys: KeyStore, settings: Set
 
     return Known(
         secrets=secrets_of(adapter, keys),
-        certificates={adapter.id: tuple(keys.trusted(adapter.id))},
+        certificates={adapter.id: tuple(keys.trusted(adapter.id)), "own": (keys.certificate(adapter.id),)},
         seen_nonce=seen_nonce,
         first_digest=first_digest,
         profile="test" if settings.sandbox else "production",
@@ -47,15 +47,15 @@ def known_for(uow: UnitOfWork, adapter: Connector, keys: KeyStore, settings: Set
 
 
 def secrets_of(adapter: Connector, keys: KeyStore) -> dict[str, str]:
-    """Shared secrets that the manifest's ``[auth] secrets`` names, as far as they are set up.
+    """Shared secrets that the manifest's ``[keys] secrets`` names, as far as they are set up.
 
-    A secret ``x`` in its rotation overlap lies beside ``x.old``; both are handed over.
+    In its rotation overlap the former secret lies beside the new one as ``NAME.old``; both are handed over.
     """
     found: dict[str, str] = {}
-    for name in adapter.manifest.get("auth", {}).get("secrets", ()):
-        for variant in (name, f"{name}.old"):
-            if (keys.folder / f"{adapter.id}.{variant}.secret").exists():
-                found[variant] = keys.secret(f"{adapter.id}.{variant}")
+    for name, stored in adapter.manifest.get("keys", {}).get("secrets", {}).items():
+        for suffix in ("", ".old"):
+            if (keys.folder / f"{stored}{suffix}.secret").exists():
+                found[f"{name}{suffix}"] = keys.secret(f"{stored}{suffix}")
     return found
 
 

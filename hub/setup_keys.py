@@ -16,7 +16,7 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 
 from connectors import Connector, all_connectors
-from escrow.rails import Rail, all_rails
+from escrow.rails import all_rails
 from foundation.keys import KeyStore
 from foundation.settings import ROOT, Settings, settings
 from foundation.staff import add_staff
@@ -87,63 +87,67 @@ def _sandbox(found: Settings, keys: KeyStore) -> None:
     credentials = json.loads((home / "credentials.json").read_text(encoding="utf-8"))
     endpoints: dict[str, str] = {}
     urls: dict[str, str] = {}
-    partners = f"http://127.0.0.1:{found.port('sandbox_partners')}"
-    bank = f"http://127.0.0.1:{found.port('sandbox_bank')}"
     for adapter in all_connectors().values():
-        told = adapter.manifest.get("sandbox", {})
-        if told.get("stand_in"):
-            urls[adapter.id] = partners + str(told.get("path", f"/{told['stand_in']}"))
-            endpoints.update(_endpoints(adapter, str(told["stand_in"])))
-            _share(found, keys, adapter.id, str(told["stand_in"]), credentials, adapter.folder)
+        stand_in = _stand_in(adapter, set(credentials))
+        if not stand_in:
+            continue
+        if adapter.client is not None:
+            urls[adapter.id] = f"http://127.0.0.1:{found.port('sandbox_partners')}/{stand_in}"
+        if adapter.service is not None:
+            for endpoint in adapter.service.ENDPOINTS:
+                address = f"/partners/{adapter.id}{endpoint.path}"
+                endpoints.setdefault(stand_in, address)
+                endpoints[f"{stand_in}.{endpoint.operation}"] = address
+        _share_secrets(keys, adapter, credentials[stand_in])
+        _register(keys, home, adapter.id, stand_in, adapter.folder)
     for rail in all_rails().values():
-        told = rail.manifest.get("sandbox", {})
-        if told.get("stand_in"):
-            urls[rail.id] = bank + str(told.get("path", f"/{told['stand_in']}"))
-            endpoints[str(told["stand_in"])] = f"/rails/{rail.id}/inbound"
-            _share(found, keys, rail.id, str(told["stand_in"]), credentials, rail.folder)
+        stand_in = str(rail.manifest.get("sandbox", ""))
+        if stand_in:
+            urls[rail.id] = f"http://127.0.0.1:{found.port('sandbox_bank')}/{stand_in}"
+            endpoints[stand_in] = f"/rails/{rail.id}/{rail.manifest['callback']['path']}"
+            _register(keys, home, rail.id, stand_in, rail.folder)
     _write_json(home / "hub_endpoints.json", endpoints)
     _write_json(found.var_dir / "partners.json", urls)
-    export_certificates(keys, home / "hub_certs", all_rails())
+    _export_certificates(keys, home / "hub_certs")
 
 
-def _endpoints(adapter: Connector, stand_in: str) -> dict[str, str]:
-    if adapter.service is None:
-        return {}
-    made = {stand_in: f"/partners/{adapter.id}{adapter.service.ENDPOINTS[0].path}"}
-    for endpoint in adapter.service.ENDPOINTS:
-        made[f"{stand_in}.{endpoint.operation}"] = f"/partners/{adapter.id}{endpoint.path}"
-    return made
+def _stand_in(adapter: Connector, known: set[str]) -> str:
+    """Name of the stand-in that plays this partner: named by the manifest, or one of its plain names."""
+    named = adapter.manifest.get("sandbox", {}).get("stand_in", "")
+    if named:
+        return str(named)
+    return next((name for name in (adapter.agency, *adapter.aliases) if name in known), "")
 
 
-def _share(
-    found: Settings,
-    keys: KeyStore,
-    own_id: str,
-    stand_in: str,
-    credentials: dict[str, dict[str, str]],
-    folder: Path,
-) -> None:
-    """Register the stand-in's certificates and test secrets, and the contract's test certificates."""
-    for name, value in credentials.get(stand_in, {}).items():
-        path = keys.folder / f"{own_id}.{name}.secret"
-        if not path.exists():
-            keys._write(path, value.encode())
-    for pem in sorted((found.var_dir / "sandbox" / "certs").glob(f"{stand_in}*.crt")):
+def _share_secrets(keys: KeyStore, adapter: Connector, told: dict[str, str]) -> None:
+    """Register the stand-in's shared secrets, or the test values that the partner's contract publishes."""
+    published = adapter.manifest.get("sandbox", {}).get("secrets", {})
+    for name, stored in adapter.manifest.get("keys", {}).get("secrets", {}).items():
+        value = published.get(name) or told.get(name)
+        if value:
+            keys.put_secret(stored, str(value))
+
+
+def _register(keys: KeyStore, home: Path, own_id: str, stand_in: str, folder: Path) -> None:
+    """Trust the certificates that the stand-in has put out, and the contract's published test certificates."""
+    put_out = sorted((home / "certs").glob(f"{stand_in}*.crt")) + sorted((home / stand_in).glob("*.crt"))
+    for pem in put_out:
         root = "_root" if pem.stem.endswith("_root") else ""
         keys.trust(f"{own_id}{root}", pem.name, pem.read_bytes())
     for pem in sorted((folder / "contract" / "certs").glob("*.crt")):
-        keys.trust(own_id, f"contract-{pem.name}", pem.read_bytes())
+        if "hub" not in pem.name and "app" not in pem.name:  # our own side's test certificates are not theirs
+            keys.trust(own_id, f"contract-{pem.name}", pem.read_bytes())
 
 
-def export_certificates(keys: KeyStore, folder: Path, rails: dict[str, Rail]) -> None:
-    """Put the hub's public certificates where the stand-ins look for them."""
+def _export_certificates(keys: KeyStore, folder: Path) -> None:
+    """Put the hub's public certificates where each stand-in looks for them."""
     folder.mkdir(parents=True, exist_ok=True)
-    names: dict[str, str] = {"hub": "hub"}
-    for adapter in all_connectors().values():
-        names[adapter.id] = str(adapter.manifest.get("sandbox", {}).get("hub_certificate", adapter.id))
-    for rail in rails.values():
-        names[rail.id] = str(rail.manifest.get("sandbox", {}).get("hub_certificate", rail.id))
-    for own, file_name in names.items():
+    named = {each.id: each.manifest.get("sandbox", {}) for each in all_connectors().values()}
+    wanted = {own: str(told.get("hub_certificate", own)) for own, told in named.items()}
+    wanted.update(
+        {each.id: str(each.manifest.get("hub_certificate", each.id)) for each in all_rails().values()}
+    )
+    for own, file_name in {"hub": "hub", **wanted}.items():
         pem = keys.certificate(own).public_bytes(serialization.Encoding.PEM)
         (folder / f"{file_name}.crt").write_bytes(pem)
 

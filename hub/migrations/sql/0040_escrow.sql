@@ -213,6 +213,8 @@ CREATE TABLE escrow.rail_attempt (
     was_unknown   boolean NOT NULL DEFAULT false,
     proved_by     uuid,
     state         text NOT NULL DEFAULT 'INTENDED' CHECK (state IN ('INTENDED', 'SENDING', 'SENT')),
+    wire          jsonb,                   -- method, path, headers and request id of the first send: a retry sends the same
+    wire_body     bytea,
     sends         int NOT NULL DEFAULT 0,
     lease_until   timestamptz,
     first_sent_at timestamptz,
@@ -238,3 +240,9 @@ CREATE TABLE escrow.outcome_note (         -- each word that the rail or a perso
     actor   text NOT NULL
 );
 CREATE INDEX outcome_note_by_attempt ON escrow.outcome_note (attempt, id);
+
+CREATE SEQUENCE escrow.case_no;            -- where an agreement brings no prefix for a rail
+CREATE TABLE escrow.rail_counter (         -- our own running number towards each rail
+    rail text PRIMARY KEY,
+    last bigint NOT NULL
+);

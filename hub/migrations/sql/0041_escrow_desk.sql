@@ -65,6 +65,7 @@ CREATE TABLE escrow.statement (            -- a notice, an intraday report, a da
     opening_fen bigint,
     closing_fen bigint,
     lines       int NOT NULL,
+    complete    boolean NOT NULL DEFAULT true,
     body_digest text NOT NULL,
     received_at timestamptz NOT NULL,
     source      text NOT NULL DEFAULT '',
@@ -107,7 +108,7 @@ CREATE INDEX line_sighting_by_statement ON escrow.line_sighting (statement);
 
 CREATE TABLE escrow.line_placing (         -- what a line was taken for
     line     uuid PRIMARY KEY REFERENCES escrow.statement_line,
-    placed   text NOT NULL CHECK (placed IN ('POSTED', 'UNPOSTED', 'MOVE', 'NETTED')),
+    placed   text NOT NULL CHECK (placed IN ('POSTED', 'UNPOSTED', 'MOVE', 'NETTED', 'HISTORY')),
     meaning  text NOT NULL,                -- CREDIT, SUSPENSE, PAYOUT, RETURN …
     case_id  uuid REFERENCES escrow.escrow_case,
     order_id uuid REFERENCES escrow.payment_order,
@@ -180,7 +181,7 @@ CREATE INDEX return_advice_by_attempt ON escrow.return_advice (attempt);
 
 CREATE TABLE escrow.decision (             -- proposed by one person, confirmed by another
     id          uuid PRIMARY KEY,
-    kind        text NOT NULL CHECK (kind IN ('SPLIT', 'PAYEE', 'SHORT_RETURN', 'SETTLE', 'FEE', 'END_STOP')),
+    kind        text NOT NULL CHECK (kind IN ('SPLIT', 'PAYEE', 'SHORT_RETURN', 'SETTLE', 'FEE')),
     case_id     uuid REFERENCES escrow.escrow_case,
     subject     text NOT NULL,
     body        jsonb NOT NULL,

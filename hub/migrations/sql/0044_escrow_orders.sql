@@ -20,7 +20,7 @@ BEGIN
         END IF;
     ELSIF NEW.purpose = 'REFUND' THEN
         SELECT sum(f.fen) INTO may FROM escrow.funding f
-         WHERE f.case_id = NEW.case_id AND f.payer_account = NEW.payee_account AND f.payer_name = NEW.payee_name;
+         WHERE f.case_id = NEW.case_id AND f.payer_account = NEW.payee_account;
         IF may IS NULL OR NEW.payee_account = '' THEN
             PERFORM escrow.fail('REFUND_NOT_TO_SOURCE', NEW.payee_account);
         END IF;

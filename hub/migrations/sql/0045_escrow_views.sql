@@ -49,10 +49,10 @@ SELECT l.id AS line, l.rail, l.account, l.bank_ref, l.booked_on, l.fen AS credit
 
 -- Everything that stands between a custody account in the ledger and its holder's balance, each by name.
 CREATE VIEW escrow.v_listed_item AS
-SELECT b.custody, 'UNPOSTED_LINE' AS item, l.id::text AS subject, p.case_id,
+SELECT b.custody, p.placed || '_LINE' AS item, l.id::text AS subject, p.case_id,
        CASE l.direction WHEN 'CREDIT' THEN l.fen ELSE -l.fen END AS fen, l.booked_on AS since
   FROM escrow.line_placing p JOIN escrow.statement_line l ON l.id = p.line
-  JOIN escrow.bank_account b ON b.rail = l.rail AND b.number = l.account WHERE p.placed = 'UNPOSTED'
+  JOIN escrow.bank_account b ON b.rail = l.rail AND b.number = l.account WHERE p.placed IN ('UNPOSTED', 'HISTORY')
 UNION ALL
 SELECT b.custody, 'HALF_MOVE', m.id::text, m.case_id, CASE WHEN m.credit IS NULL THEN -m.fen ELSE m.fen END, NULL
   FROM escrow.place_move m JOIN escrow.bank_account b ON b.rail = m.rail AND b.number = m.to_account
