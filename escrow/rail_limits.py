@@ -13,11 +13,11 @@ from schemas.wide import BEIJING
 
 
 def check_instruction(
-    manifest: Mapping[str, Any], instruction: Instruction, spent_today: Fen = Fen(0)
+    manifest: Mapping[str, Any], instruction: Instruction, spent_today: int = 0
 ) -> list[Finding]:
     """What keeps an instruction from this rail, empty when nothing does.
 
-    `spent_today`: sum of the day's instructions before this one. LIMIT_EXCEEDED, FIELD_MISSING or CODE_UNKNOWN,
+    `spent_today`: fen, sum of the day's instructions before this one. LIMIT_EXCEEDED, FIELD_MISSING or CODE_UNKNOWN,
     path = field of the instruction. A sum above the limit is routed or split by an approved plan, never by itself.
     """
     limits, payee = manifest["limits"], manifest["payee"]

@@ -298,9 +298,9 @@ class Advice:
     """What a rail made of something that came in.
 
     Findings of scope "message" (`refused`): nothing is posted and no order moves; of scope "row": that row is left
-    out, the rest stands. `notes` are remarks on something taken. `message_id`: the sender's id ("" = none); `compare_digest`: what must be equal when
-    it comes again. `ask`: numbers of orders to query now. `reply`: the answer to a callback if all is well with
-    storing it; `Rail.answer` makes one for another result.
+    out, the rest stands. `notes` are remarks on something taken. `message_id`: the sender's id ("" = none);
+    `compare_digest`: what must be equal when it comes again. `ask`: numbers of orders to query now. `reply`: the
+    answer to a callback if all is well with storing it; `Rail.answer` makes one for another result.
     """
 
     kind: AdviceKind

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from functools import cache
 from importlib.resources import files
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from lxml import etree
 
@@ -63,7 +63,8 @@ def validate(root: etree._Element, message_type: str) -> None:
         schema = _schema(message_type)
         if schema.validate(root):
             return
-        error = schema.error_log.last_error
+        errors: Any = schema.error_log
+        error = errors[0]
     found = root.xpath(error.path) if error.path else []
     place = found[0] if isinstance(found, list) and found else root
     path = path_of(place) if isinstance(place, etree._Element) else "/Document"
