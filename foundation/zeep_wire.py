@@ -63,6 +63,7 @@ class _WireTransport(zeep.Transport):
         self._folder = folder.resolve()
         self.wire: Wire | None = None
         self.timeout_s = 10.0
+        self.more_headers: Mapping[str, str] = {}
         self.last = b""
 
     def load(self, url: str) -> bytes:
@@ -76,8 +77,9 @@ class _WireTransport(zeep.Transport):
 
     def post(self, address: str, message: bytes, headers: Mapping[str, str]) -> _Reply:
         assert self.wire is not None
+        all_headers = {**headers, **self.more_headers}
         reply = self.wire.request(
-            "POST", address, headers=dict(headers), content=message, timeout_s=self.timeout_s
+            "POST", address, headers=all_headers, content=message, timeout_s=self.timeout_s
         )
         self.last = reply.content
         if reply.outcome != "ANSWERED":
@@ -113,15 +115,23 @@ def _service(made: _Made, address: str) -> Any:
 
 
 def call(
-    wire: Wire, wsdl: Path, address: str, operation: str, *, timeout_s: float = 20.0, **fields: Any
+    wire: Wire,
+    wsdl: Path,
+    address: str,
+    operation: str,
+    *,
+    timeout_s: float = 20.0,
+    http_headers: Mapping[str, str] | None = None,
+    **fields: Any,
 ) -> SoapReply:
     """Call an operation of the first binding of a contract at `address`; never raises for trouble outside.
 
-    `fields`: the operation's parameters as zeep takes them. Raises zeep.exceptions.ValidationError or
+    `http_headers`: further HTTP headers. `fields`: the operation's parameters as zeep takes them. Raises zeep.exceptions.ValidationError or
     TypeError when they do not fit the contract.
     """
     made = _made(wsdl)
     made.transport.wire, made.transport.timeout_s, made.transport.last = wire, timeout_s, b""
+    made.transport.more_headers = dict(http_headers or {})
     try:
         value = getattr(_service(made, address), operation)(**fields)
         return SoapReply("ANSWERED", value, raw=made.transport.last)
