@@ -12,17 +12,17 @@ from connectors.court_feed.row import Context, Row, RowsRead
 from connectors.court_feed.tables import table
 from connectors.court_feed.tree import cells_of, local
 from schemas.claims import PartyClaim, Record
+from schemas.findings import Finding
 
 PARTY_FIELDS = {"name": "C_DSRMC", "id": "C_ZJHM", "phone": "C_LXDH", "address": "C_ZZ"}
 
 
 @dataclass(frozen=True)
 class _PartyLine:
-    """A row of the party table: whose, its place in the case, when it was written, and the party."""
+    """A row of the party table: whose, its place in the case, where it stands, and the party."""
 
     native_id: str
     place: int
-    version: str
     path: str
     made: PartyClaim
 
@@ -34,9 +34,7 @@ class _Gathered:
 
 
 def read_tables(data: "etree._Element", path: str, context: Context) -> list[RowsRead]:
-    """All rows of `data`, whose tables come mixed in any order. Party rows join the cases they belong to;
-    those of a case that is not in this file tell its parties alone.
-    """
+    """All rows of `data`, whose tables come mixed in any order. Party rows join the cases they belong to."""
     places: dict[str, int] = defaultdict(int)
     cases: list[Row] = []
     gathered = _Gathered()
@@ -58,19 +56,20 @@ def read_tables(data: "etree._Element", path: str, context: Context) -> list[Row
             )
     known = {row.told("C_AJBS") for row in cases}
     read = [_case(row, gathered.lines.get(row.told("C_AJBS") or "", [])) for row in cases]
-    alone = [_parties_alone(key, lines) for key, lines in gathered.lines.items() if key not in known]
+    alone = [_of_no_case(lines) for key, lines in gathered.lines.items() if key not in known]
     return [*read, *gathered.read, *alone]
 
 
 def _party_line(row: Row, gathered: _Gathered) -> None:
-    native_id, version = row.key("C_AJBS"), row.stamp("DT_UPDATETIME")
+    native_id = row.key("C_AJBS")
+    row.stamp("DT_UPDATETIME")
     role = row.code("C_SSDW", "party_role", required=True) or "applicant"
     made = party(row, PARTY_FIELDS, role=role, kind=None, key=row.key("C_BH"))  # type: ignore[arg-type]
     read = row.done()
     gathered.read.append(read)
     if made is not None and not read.findings:
         place = int((row.told("N_XH") or "0")[-9:])
-        gathered.lines[native_id].append(_PartyLine(native_id, place, version, row.path, made))
+        gathered.lines[native_id].append(_PartyLine(native_id, place, row.path, made))
 
 
 def _case(row: Row, lines: list[_PartyLine]) -> RowsRead:
@@ -147,15 +146,18 @@ def _with_lines(named: list[PartyClaim], lines: list[_PartyLine]) -> list[PartyC
     return found
 
 
-def _parties_alone(native_id: str, lines: list[_PartyLine]) -> RowsRead:
-    version = max(line.version for line in lines)
-    record = Record(
-        kind="episode",
-        native_id=native_id,
-        version=(version,),
-        event_at=version,
-        parties=tuple(_with_lines([], lines)),
-        path=lines[0].path,
-        data={"parties_only": True},
+def _of_no_case(lines: list[_PartyLine]) -> RowsRead:
+    """Party rows of a case that is not in the file: which proceeding they belong to cannot be told."""
+    notes = tuple(
+        Finding(
+            "UNKNOWN_ORIGINAL",
+            line.path,
+            line.native_id,
+            "a T_SQTJ_AJ row of this case in the same file",
+            "kept in the raw message; its case tells the parties by name",
+            scope="row",
+            severity="care",
+        )
+        for line in lines
     )
-    return RowsRead(records=(record,), rows=0)
+    return RowsRead(notes=notes, rows=0)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from connectors.petition_asmx.fields import Context, Fields, RowRead, stamp_of
 from connectors.petition_asmx.names import opposed, petitioners
-from connectors.petition_asmx.petition import opposed_parties, petitioner_parties
+from connectors.petition_asmx.people import opposed_parties, petitioner_parties
 from connectors.petition_asmx.tables import CODES
 from schemas.claims import Record
 from schemas.findings import Finding, Refused

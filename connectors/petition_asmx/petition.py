@@ -1,24 +1,16 @@
 """One petition → records: the episode, and its withdrawal where it was taken back."""
 
 import re
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from connectors.petition_asmx.attachments import read_attachments
 from connectors.petition_asmx.fields import Fields, RowRead, stamp_of
 from connectors.petition_asmx.jsonstring import whole_number
-from connectors.petition_asmx.names import (
-    Names,
-    has_lost_characters,
-    is_anonymous,
-    is_body,
-    opposed,
-    petitioners,
-)
+from connectors.petition_asmx.names import opposed, petitioners
+from connectors.petition_asmx.people import how_many, opposed_parties, petitioner_parties
 from schemas.case_numbers import find_case_numbers, find_mediation_numbers
-from schemas.claims import PartyClaim, Record, Reference
-from schemas.identifiers import check_phone, normalise_code, normalise_phone
+from schemas.claims import Record, Reference
 from schemas.wide import Unreadable, read_wide_date
 
 REVOKED_VERSION = (2_147_483_647, 3)
@@ -51,16 +43,16 @@ def read_petition(fields: Fields, operation: str) -> RowRead:
     fields.amount("SJJE")
     repeats = _repeats(fields)
     named, against = petitioners(fields.text("XFRXM")), opposed(fields.text("BXFR"))
-    _how_many(fields, named)
-    parties = [*petitioner_parties(fields, named), *opposed_parties(fields, against)]
-    told_roles = [role for role, names in (("applicant", named), ("respondent", against)) if names.names]
+    how_many(fields, named)
+    parties = (*petitioner_parties(fields, named), *opposed_parties(fields, against))
+    # An update that leaves one side out has not changed it: the whole set known before holds.
+    parties_told = bool(named.names and (against.names or operation == "A"))
     data: dict[str, Any] = {
         "form": fields.code("XFXS"),
         "category": fields.text("NRFL"),
         "operation": operation,
         "documents": read_attachments(fields),
         "appended_bodies": list(against.appended),
-        "party_roles_told": told_roles,
     }
     event_at = _event_at(fields, operation, native_id)
     episode = Record(
@@ -69,7 +61,7 @@ def read_petition(fields: Fields, operation: str) -> RowRead:
         version=version,
         event_at=event_at,
         claims=tuple(fields.claims),
-        parties=tuple(parties) if told_roles else None,
+        parties=parties if parties_told else None,
         references=(*repeats, *_hints(fields.text("NR"))),
         path=fields.path,
         data=data,
@@ -133,76 +125,6 @@ def _hints(narrative: str) -> tuple[Reference, ...]:
         *(Reference("mediation_number", n.text, None, "hint") for n in find_mediation_numbers(narrative)),
         *(Reference("case_number", n.key, "court", "hint") for n in find_case_numbers(narrative)),
     )
-
-
-def _how_many(fields: Fields, named: Names) -> None:
-    told = whole_number(fields.text("RS")) if fields.text("RS") else None
-    count = max(told or 0, named.count if named.count > len(named.names) else 0)
-    if count or told is not None:
-        fields.claim("people_count", count or named.count, fields.text("RS") or None)
-    if together := fields.code("JTF"):
-        fields.claim("group_flag", together == "1")
-
-
-def petitioner_parties(fields: Fields, named: Names) -> list[PartyClaim]:
-    """The petitioners; what the message tells of a person is told of the first of them."""
-    found = [_party("applicant", name, place) for place, name in enumerate(named.names, start=1)]
-    for party in found:
-        if has_lost_characters(party.name):
-            fields.note("NAME_CHARACTERS", "XFRXM", party.name, "a name without question marks")
-    identity = fields.identity("SFZH")
-    sex = fields.code("XB")
-    if not found:
-        return []
-    extra = dict(found[0].extra)
-    if "old_id" in identity:
-        extra["old_id"] = identity["old_id"]
-    if named.count > len(found):
-        extra["and_others"] = named.count - len(found)
-    # The id, the sex and the phone are the first one's, or the writer's (habit 5).
-    found[0] = replace(
-        found[0],
-        id_number=identity.get("id_number"),
-        masked_id=identity.get("masked_id"),
-        gender=sex or None,
-        phone=_phone(fields, extra),
-        address=fields.text("ZZ") or None,
-        extra=extra,
-    )
-    return found
-
-
-def opposed_parties(fields: Fields, named: Names) -> list[PartyClaim]:
-    """Those who are complained of: free text, so weak."""
-    found = [_party("respondent", name, place) for place, name in enumerate(named.names, start=1)]
-    return [replace(party, extra={**party.extra, "weak": True}) for party in found]
-
-
-def _party(role: Any, name: str, place: int) -> PartyClaim:
-    extra: dict[str, Any] = {}
-    if is_anonymous(name):
-        extra["anonymous"] = True
-    if has_lost_characters(name):
-        extra["lost_characters"] = True
-    return PartyClaim(
-        role=role,
-        kind="organisation" if is_body(name) else "person",
-        name=name,
-        key=f"{role}:{place}",
-        extra=extra,
-    )
-
-
-def _phone(fields: Fields, extra: dict[str, Any]) -> str | None:
-    raw = fields.text("LXDH")
-    if not raw:
-        return None
-    number = normalise_phone(normalise_code(raw))
-    if check_phone(number) is None:
-        return number
-    fields.note("PHONE_FORMAT", "LXDH", raw, "a phone number")
-    extra["phone_text"] = raw
-    return None
 
 
 def _event_at(fields: Fields, operation: str, native_id: str) -> str:
