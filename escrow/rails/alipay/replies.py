@@ -38,7 +38,7 @@ def read(incoming: Incoming, ctx: RailContext) -> Advice:
     Whatever is not a verified reply to our own question leaves the order UNKNOWN, and asks.
     """
     try:
-        node, note = _authenticated(incoming, ctx)
+        node, notes = _authenticated(incoming, ctx)
         if node.name == "error_response":
             return _at_the_door(node, incoming, ctx)
         if incoming.operation == "bill_link":
@@ -50,17 +50,19 @@ def read(incoming: Incoming, ctx: RailContext) -> Advice:
         advice = _outcome(node, incoming, ctx)
     except Refused as refused:
         return _unknown(incoming, refused.findings)
-    return advice if note is None else dataclasses.replace(advice, notes=(note,))
+    return dataclasses.replace(advice, notes=notes)
 
 
-def _unknown(incoming: Incoming, findings: tuple[Finding, ...]) -> Advice:
+def _unknown(incoming: Incoming, told: tuple[Finding, ...]) -> Advice:
+    findings = tuple(one for one in told if one.severity == "refuse")
+    notes = tuple(one for one in told if one.severity == "care")
     if not incoming.number:
-        return Advice("nothing", findings=findings)
+        return Advice("nothing", findings=findings, notes=notes)
     one = OrderOutcome(incoming.number, "UNKNOWN", "", findings[0].code, findings[0].found)
-    return Advice("outcome", findings=findings, outcomes=(one,), ask=(incoming.number,))
+    return Advice("outcome", findings=findings, notes=notes, outcomes=(one,), ask=(incoming.number,))
 
 
-def _authenticated(incoming: Incoming, ctx: RailContext) -> tuple[_Node, Finding | None]:
+def _authenticated(incoming: Incoming, ctx: RailContext) -> tuple[_Node, tuple[Finding, ...]]:
     if incoming.status != 200:
         _refuse("NOT_JSON", "/", f"HTTP {incoming.status}", "HTTP 200 with JSON")
     try:
@@ -74,7 +76,7 @@ def _authenticated(incoming: Incoming, ctx: RailContext) -> tuple[_Node, Finding
     if not isinstance(told, dict):
         _refuse("SCHEMA_VIOLATION", "/", type(told).__name__, "one JSON object")
     if isinstance(told.get("error_response"), dict) and expected not in told:
-        return _Node("error_response", b"", told["error_response"]), None
+        return _Node("error_response", b"", told["error_response"]), ()
     if not isinstance(told.get(expected), dict):
         names = ", ".join(key for key in told if key.endswith("_response")) or "none"
         _refuse("REPLY_MISMATCH", "/", names, expected)
@@ -83,24 +85,20 @@ def _authenticated(incoming: Incoming, ctx: RailContext) -> tuple[_Node, Finding
     raw = _exact_bytes(incoming.content, expected)
     trusted = ctx.keys.trusted(str(ctx.manifest["id"]))
     if not signing.verify(raw, told["sign"], trusted, ctx.now):
-        _refuse(
-            "SIGNATURE_INVALID",
-            "sign",
-            "reply altered",
-            "signature over the exact bytes of the response node",
-        )
-    return _Node(expected, raw, told[expected]), _certificate_note(told, trusted)
+        expected_text = "signature over the exact bytes of the response node"
+        wrong = Finding("SIGNATURE_INVALID", "sign", "reply altered", expected_text, _QUERY)
+        raise Refused(wrong, *_certificate_notes(told, trusted))
+    return _Node(expected, raw, told[expected]), _certificate_notes(told, trusted)
 
 
-def _certificate_note(told: dict[str, Any], trusted: list[Any]) -> Finding | None:
+def _certificate_notes(told: dict[str, Any], trusted: list[Any]) -> tuple[Finding, ...]:
     """Their certificate is renewed without notice (habit 11): a serial we do not hold is a task, not a failure."""
     serial = told.get("alipay_cert_sn")
     if not isinstance(serial, str) or serial in {signing.certificate_serial(one) for one in trusted}:
-        return None
+        return ()
     todo = "fetch the certificate, check its chain, register it"
-    return Finding(
-        "CERT_UNKNOWN", "alipay_cert_sn", serial, "a registered certificate", todo, severity="care"
-    )
+    wanted = "a registered certificate"
+    return (Finding("CERT_UNKNOWN", "alipay_cert_sn", serial, wanted, todo, severity="care"),)
 
 
 def _exact_bytes(content: bytes, name: str) -> bytes:

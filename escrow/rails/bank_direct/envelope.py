@@ -193,7 +193,7 @@ def _check_signature(told: dict[str, Any], ctx: RailContext) -> None:
     if any(_verifies(one, signature["value"], text) for one in trusted):
         return
     named = signature["keyId"]
-    if named not in {key_id(one) for one in trusted}:
+    if not any(named in key_id(one) for one in trusted):
         refuse("CERT_UNKNOWN", "/signature/keyId", named, "a registered certificate that is valid now")
     refuse(
         "SIGNATURE_INVALID",
