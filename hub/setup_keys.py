@@ -100,6 +100,11 @@ def _sandbox(found: Settings, keys: KeyStore) -> None:
                 endpoints[f"{stand_in}.{endpoint.operation}"] = address
         _share_secrets(keys, adapter, credentials[stand_in])
         _register(keys, home, adapter.id, stand_in, adapter.folder)
+        trusted = home / stand_in / "trusted"
+        trusted.mkdir(parents=True, exist_ok=True)
+        (trusted / "hub.crt").write_bytes(
+            keys.certificate(adapter.id).public_bytes(serialization.Encoding.PEM)
+        )
     for rail in all_rails().values():
         stand_in = str(rail.manifest.get("sandbox", ""))
         if stand_in:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -158,12 +158,12 @@ def sign_agreement(
     digest = bytes.fromhex(sha256_hex(canonical_json(signed_text(uow, agreement_id))))
     uow.execute_many(
         "INSERT INTO mediation.signature VALUES (:agreement, :signer, :name, :method, :digest, :at)",
-        [{**vars(each), "agreement": agreement_id, "digest": digest, "at": uow.now} for each in signatures],
+        [{**vars(each), "agreement": agreement_id, "digest": digest, "at": at} for each in signatures],
     )
     uow.execute(
         "UPDATE mediation.agreement SET state = 'SIGNED', digest = :digest, signed_at = :now WHERE id = :id",
         digest=digest,
-        now=uow.now,
+        now=at,
         id=agreement_id,
     )
     events = [] if row["replaces"] else move_matter(uow, row["matter"], "agree")

@@ -185,3 +185,16 @@ def move_matter(uow: UnitOfWork, matter_id: UUID, event: str, *, reason: str = "
 
 def _json(value: Any) -> str | None:
     return None if value is None else orjson.dumps(value).decode()
+
+
+def set_account(uow: UnitOfWork, matter_id: UUID, key: str, account: dict[str, Any]) -> None:
+    """Write down a party's account for payments (holder, number, bank or wallet). Raises Refused."""
+    changed = uow.execute(
+        "UPDATE mediation.matter_party SET account = COALESCE(account, '{}') || CAST(:account AS jsonb)"
+        " WHERE matter = :matter AND key = :key",
+        account=_json(account),
+        matter=matter_id,
+        key=key,
+    )
+    if changed.rowcount != 1:
+        raise Refused(Finding("UNKNOWN_ORIGINAL", "party", key, "a party of the matter"))

@@ -134,7 +134,8 @@ def install_uv_command() -> list[str]:
 
 def tool_environment() -> dict[str, str]:
     """Settings for uv: pip's index if the user has set one, and a cache it can write to."""
-    found: dict[str, str] = {"UV_NO_PROGRESS": "1"}
+    # The system's certificates: an office's own proxy is known there and not to uv.
+    found: dict[str, str] = {"UV_NO_PROGRESS": "1", "UV_SYSTEM_CERTS": os.environ.get("UV_SYSTEM_CERTS", "1")}
     index = os.environ.get("PIP_INDEX_URL") or configured_index()
     if index and not any(name in os.environ for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL")):
         found["UV_DEFAULT_INDEX"] = index

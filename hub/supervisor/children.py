@@ -84,19 +84,20 @@ class Child:
             self._started = time.monotonic()
             self.state = "starting"
 
-    def wait_ready(self, stop: threading.Event) -> None:
-        """Wait for ``ready`` within the stated limit. Raises NotReady, with the log's tail."""
+    def wait_ready(self, stop: threading.Event) -> bool:
+        """Wait for ``ready`` within the stated limit; False when ``stop`` came first. Raises NotReady."""
         limit = time.monotonic() + self.program.ready_within_s
         while not stop.is_set():
             if self.state == "given-up":
                 raise NotReady(f"{self.program.name} ended again and again\n{self.tail()}")
             if self.pid is not None and self.program.ready():
                 self.confirm()
-                return
+                return True
             if time.monotonic() > limit:
                 within = f"{self.program.ready_within_s:.0f} s"
                 raise NotReady(f"{self.program.name} was not ready within {within}\n{self.tail()}")
             time.sleep(0.1)
+        return False
 
     def confirm(self) -> None:
         """It does its work."""

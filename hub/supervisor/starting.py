@@ -43,11 +43,9 @@ def plan_broker(system: System, mark: str) -> tuple[str, Program | None]:
 
 
 def start_broker(system: System, program: Program) -> None:
-    child = system.child(program)
-    child.start()
     try:
-        child.wait_ready(system.stopping)
-        system.say("RabbitMQ is up")
+        if system.launch(program).wait_ready(system.stopping):
+            system.say("RabbitMQ is up")
     except NotReady as problem:
         # Losing the broker loses speed, never data: the hub goes on by LISTEN/NOTIFY.
         system.say(f"RabbitMQ did not start; the hub wakes by PostgreSQL's LISTEN/NOTIFY\n{problem}")
@@ -105,9 +103,7 @@ def start_together(system: System, programs: list[Program]) -> None:
     """Start programs at once and wait for all. Raises StartFailed or Stopped."""
 
     def start_one(program: Program) -> None:
-        child = system.child(program)
-        child.start()
-        child.wait_ready(system.stopping)
+        system.launch(program).wait_ready(system.stopping)
 
     for waiting in [system.in_background(start_one, program) for program in programs]:
         system.result(waiting)

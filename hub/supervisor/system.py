@@ -55,6 +55,7 @@ class System:
         self.environment: dict[str, str] = {}
         self.children: list[Child] = []
         self._began = time.monotonic()
+        self._launching = threading.Lock()
         self._lock: IO[str] | None = None
         self._watch: threading.Thread | None = None
         self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="start")
@@ -95,7 +96,8 @@ class System:
 
     def stop(self) -> None:
         """Stop all within 20 s: everyone is asked at once, then killed; the database last; then a sweep."""
-        self.stopping.set()
+        with self._launching:
+            self.stopping.set()
         if self._lock is None:
             return
         if self._watch is not None:
@@ -130,11 +132,15 @@ class System:
             found["airflow"] = f"http://127.0.0.1:{self.ports.port('airflow_api')}"
         return found
 
-    def child(self, program: Program) -> Child:
-        """A program of this copy, watched from its start on."""
-        made = Child(program, self.environment, self.var_dir / "log")
-        self.children.append(made)
-        return made
+    def launch(self, program: Program) -> Child:
+        """Start a program of this copy, watched from then on. Raises Stopped when the copy is going down."""
+        with self._launching:
+            if self.stopping.is_set():
+                raise Stopped
+            child = Child(program, self.environment, self.var_dir / "log")
+            self.children.append(child)
+            child.start()
+        return child
 
     def in_background(self, work: Callable[..., None], *arguments: object) -> Future[None]:
         return self._threads.submit(work, *arguments)

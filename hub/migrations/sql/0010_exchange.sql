@@ -131,6 +131,7 @@ CREATE TABLE exchange.outbox (
 CREATE INDEX outbox_due ON exchange.outbox (due) WHERE state IN ('WAITING', 'SENDING');
 CREATE INDEX outbox_by_case ON exchange.outbox (partner, case_key, seq) WHERE state IN ('WAITING', 'SENDING');
 CREATE INDEX outbox_by_time ON exchange.outbox (created_at DESC);
+CREATE INDEX outbox_by_matter ON exchange.outbox ((body->>'mediation_number'));
 
 CREATE TABLE exchange.outbox_attempt (
     outbox  uuid NOT NULL REFERENCES exchange.outbox,

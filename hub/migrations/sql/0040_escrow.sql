@@ -25,12 +25,11 @@ INSERT INTO escrow.tier VALUES (0, 2, '2024-01-01'), (5000000, 3, '2024-01-01');
 -- Accounts that really hold money; each is mirrored and proved by its own statement or bill.
 CREATE TABLE escrow.custody (
     id        uuid PRIMARY KEY,
-    rail      text NOT NULL,
+    rail      text NOT NULL UNIQUE,
     number    text NOT NULL,
     name      text NOT NULL,
     ledger    uuid NOT NULL,               -- its account in the ledger
-    opened_at timestamptz NOT NULL,
-    UNIQUE (rail, number)
+    opened_at timestamptz NOT NULL
 );
 
 CREATE TABLE escrow.escrow_case (
@@ -63,7 +62,7 @@ CREATE TABLE escrow.bank_account (
     rail          text NOT NULL,
     number        text NOT NULL,
     custody       uuid NOT NULL REFERENCES escrow.custody,
-    kind          text NOT NULL CHECK (kind IN ('PARENT', 'SUB')),
+    kind          text NOT NULL CHECK (kind IN ('PARENT', 'SUB', 'OTHER')), -- OTHER: a sub-account that is no case's
     case_id       uuid REFERENCES escrow.escrow_case,
     first_opening bigint NOT NULL DEFAULT 0, -- what it held before the first line we know
     mirror_fen    bigint NOT NULL DEFAULT 0, -- first_opening plus all booked lines

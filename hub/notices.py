@@ -1,0 +1,129 @@
+"""What partners are told, by their manifests: which events, by which operation, to which of their cases.
+
+Nothing of what was conceded is ever in a notice: the body holds numbers, dates, sums that were agreed or paid,
+and who mediates; the agreement's words and the narrative stay here (exchange rule 8). Each notice leaves a line
+in the disclosure log.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import case_registry
+import mediation
+from connectors import Connector, all_connectors
+from foundation.journal import disclose
+from foundation.outbox import enqueue
+from foundation.unit_of_work import UnitOfWork
+
+# Event → the proceedings whose partner is told of it; empty = every case of the partner in the dispute.
+ABOUT: dict[str, tuple[str, ...]] = {
+    "agreed": ("PRE_LITIGATION_MEDIATION", "CRIMINAL_RECONCILIATION", "CIVIL_SUPERVISION"),
+    "failed": (
+        "PRE_LITIGATION_MEDIATION",
+        "CRIMINAL_RECONCILIATION",
+        "CIVIL_SUPERVISION",
+        "SUPPORT_PROSECUTION",
+    ),
+    "late_money": ("ENFORCEMENT",),
+}
+BASIS = {
+    "agreed": "人民调解法 第31条；最高人民法院 特邀调解规定 第27条",
+    "failed": "人民调解法 第26条；最高人民法院 特邀调解规定 第27条",
+    "performed": "人民调解法 第31条",
+    "defaulted": "人民调解法 第31条",
+    "taken_up": "信访工作条例 第22条",
+    "confirmation_application": "人民调解法 第33条；民事诉讼法 第205条",
+    "late_money": "民事诉讼法 第253条",
+}
+
+
+def tell(uow: UnitOfWork, event: str, mediation_number: str, **facts: Any) -> int:
+    """Owe every partner that wants to hear of ``event`` a message about its own case; returns how many."""
+    matter = mediation.matter_by_number(uow, mediation_number)
+    dispute = case_registry.dispute(uow, mediation_number)
+    if matter is None or dispute is None:
+        return 0
+    sent = 0
+    for adapter in all_connectors().values():
+        operation = adapter.notice(event)
+        if not operation:
+            continue
+        for native_id, case_number in _cases(adapter, event, dispute):
+            _owe(uow, adapter, operation, event, native_id, case_number, matter, facts)
+            sent += 1
+    if sent:
+        count_owed(uow, mediation_number)
+    return sent
+
+
+def _cases(adapter: Connector, event: str, dispute: dict[str, Any]) -> list[tuple[str, str]]:
+    """The partner's own cases that the event concerns, each once: (native id, case number)."""
+    wanted = ABOUT.get(event, ())
+    found: dict[str, str] = {}
+    for episode in dispute["episodes"]:
+        if episode["partner"] != adapter.id or episode.get("withdrawn"):
+            continue
+        if wanted and episode["proceeding_kind"] not in wanted:
+            continue
+        found.setdefault(episode["native_id"], str(episode.get("case_number") or episode.get("sub_id") or ""))
+    # One application goes out for one agreement, whichever of the partner's cases it is filed under.
+    return list(found.items())[:1] if event == "confirmation_application" else list(found.items())
+
+
+def _owe(
+    uow: UnitOfWork,
+    adapter: Connector,
+    operation: str,
+    event: str,
+    native_id: str,
+    case_number: str,
+    matter: dict[str, Any],
+    facts: dict[str, Any],
+) -> None:
+    live = mediation.live_agreement(uow, matter["id"])
+    mark = live["number"] if live else f"{matter['mediation_number']}v{matter['version']}"
+    message_id = _short(f"{event}/{mark}/{native_id}/{facts.get('mark', '')}")
+    body: dict[str, Any] = {
+        "event": event,
+        "message_id": message_id,
+        "native_id": native_id,
+        "case_number": case_number,
+        "mediation_number": matter["mediation_number"],
+        "organisation": matter["committee"],
+        "mediator": matter["mediator"],
+        "on": uow.now.isoformat(),
+        "parties": [party["name"] for party in matter["parties"]],
+        **{name: value for name, value in facts.items() if name != "mark"},
+    }
+    if live:
+        body["agreement_number"] = live["number"]
+        body["amount_fen"] = live["total_fen"]
+        body["agreement_signed_on"] = live["signed_at"].date().isoformat()
+    enqueue(
+        uow, partner=adapter.id, operation=operation, message_id=message_id, case_key=native_id, body=body
+    )
+    disclose(
+        uow,
+        recipient=adapter.institution or adapter.id,
+        purpose=event,
+        subject=matter["mediation_number"],
+        fields=sorted(body),
+        basis=BASIS.get(event, "人民调解法 第31条"),
+    )
+
+
+def _short(text: str) -> str:
+    """A message id that every partner takes: 30 characters, letters and digits, the same for the same notice."""
+    from schemas.canonical import sha256_hex
+
+    return "C" + sha256_hex(text.encode())[:29].upper()
+
+
+def count_owed(uow: UnitOfWork, mediation_number: str) -> list[dict[str, Any]]:
+    """Tell the registry how many notices of a dispute are not yet acknowledged; returns its events."""
+    owed = uow.scalar(
+        "SELECT count(*) FROM exchange.outbox WHERE body->>'mediation_number' = :n AND state <> 'DELIVERED'",
+        n=mediation_number,
+    )
+    return list(case_registry.set_notices_owed(uow, mediation_number, int(owed)))
