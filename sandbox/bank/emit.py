@@ -54,17 +54,17 @@ class Emitter:
         return number
 
     def _entry(
-        self, told: etree._Element, entry: etree._Element, *, in_statement: bool = False
+        self, told: etree._Element, entry: etree._Element, seen: set[int] | None = None
     ) -> dict[str, Any]:
         account = self._account_of(told, entry)
         fen = fen_of(text(entry, "Amt")) * (1 if text(entry, "CdtDbtInd") == "CRDT" else -1)
         ref, day = text(entry, "AcctSvcrRef"), text(entry, "BookgDt/Dt") or text(entry, "BookgDt/DtTm")[:10]
         e2e = text(entry, "NtryDtls/TxDtls/Refs/EndToEndId")
         e2e = "" if e2e == "NOTPROVIDED" else e2e
-        known = self._known(account, fen, ref, day, e2e, in_statement)
+        side = Side(account, fen, ref, day)
+        known = self._known(side, e2e, seen)
         if known:
             return {"account": account, "fen": fen, "entry": known, "new": False}
-        side = Side(account, fen, ref, day)
         returned = text(entry, "NtryDtls/TxDtls/RtrInf/Rsn/Cd")
         if fen < 0 and e2e:
             made = self._orders.execute(e2e, checked=False, quiet=True, ref=ref, day=day)
@@ -74,17 +74,30 @@ class Emitter:
             made = self._other(entry, side)
         return {"account": account, "fen": fen, "entry": made, "new": True}
 
-    def _known(self, account: str, fen: int, ref: str, day: str, e2e: str, in_statement: bool) -> int | None:
-        """The entry already booked that this one tells of again: by reference, by payment, else (in a statement, whose
-        references may differ from the notice's) by sum among those no statement has shown."""
-        lines = [n for n in self._ledger.lines(account=account) if n.fen == fen]
+    def _known(self, side: Side, e2e: str, seen: set[int] | None) -> int | None:
+        """The entry already booked that this one tells of again: by reference, by payment, else by sum.
+
+        `seen`: in a statement, whose references may differ from the notice's, the entries that its earlier lines were
+        found to be; None = no statement, so no finding by sum.
+        """
+        lines = [n for n in self._ledger.lines(account=side.account) if n.fen == side.fen]
         for line in lines:
-            if (line.ref == ref and line.biz_date == day) or (fen < 0 and e2e and line.e2e == e2e):
+            if (line.ref == side.ref and line.biz_date == side.biz_date) or (
+                side.fen < 0 and e2e and line.e2e == e2e
+            ):
                 return line.entry
-        if in_statement:
-            open_lines = self._ledger.lines(account=account, unstated_to=day)
-            return next((n.entry for n in open_lines if n.fen == fen and (not e2e or n.e2e == e2e)), None)
-        return None
+        if seen is None:
+            return None
+        waiting = self._ledger.lines(account=side.account, unstated_to=side.biz_date)
+        same_day = [n for n in lines if n.biz_date == side.biz_date]
+        return next(
+            (
+                n.entry
+                for n in [*waiting, *same_day]
+                if n.fen == side.fen and n.entry not in seen and (not e2e or n.e2e == e2e)
+            ),
+            None,
+        )
 
     def _returned(self, entry: etree._Element, side: Side, e2e: str, reason: str) -> int:
         told = text(entry, "NtryDtls/TxDtls/RtrInf/AddtlInf")
@@ -126,7 +139,9 @@ class Emitter:
 
     def _statement(self, told: etree._Element) -> list[dict[str, Any]]:
         number, account = int(text(told, "ElctrncSeqNb", "0")), text(told, "Acct/Id/Othr/Id")
-        changes = [self._entry(told, entry, in_statement=True) for entry in booked(told)]
+        changes: list[dict[str, Any]] = []
+        for entry in booked(told):
+            changes.append(self._entry(told, entry, {change["entry"] for change in changes}))
         closing = _balance(told, "CLBD")
         if self._ledger.account(account) is None:
             self._ledger.put_account(account, None, "", self._clock.beijing().date())
