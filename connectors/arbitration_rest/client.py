@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from connectors.arbitration_rest.consent_request import consent_award_request
-from connectors.arbitration_rest.oauth import Closed, call
+from connectors.arbitration_rest.oauth import Closed, NotLetIn, call
 from connectors.arbitration_rest.replies import action_for
 from foundation.wire import Wire, WireReply
 from schemas.exchange import ConnectorContext, Outcome, Pulled, RawMessage, SendResult
@@ -29,7 +29,7 @@ PAGE = 100
 def pull(wire: Wire, ctx: ConnectorContext, kind: str, cursor: str) -> Pulled:
     """One page of "cases"; or "case" / "awards" with a case's id as cursor (404 gives no message: delete nothing).
 
-    Raises ConnectionError when there is no usable answer, PermissionError when the credentials are refused.
+    Raises ConnectionError when there is no usable answer, oauth.NotLetIn when the credentials are refused.
     """
     if kind == "cases":
         return _page(wire, ctx, cursor)
@@ -108,7 +108,7 @@ def send(wire: Wire, ctx: ConnectorContext, operation: str, content: bytes) -> S
         reply = call(wire, ctx, "POST", "/v1/consent-award-requests", headers=headers, content=content)
     except Closed as closed:
         return SendResult("RETRY", closed.code, str(closed))
-    except PermissionError as refused:
+    except NotLetIn as refused:
         return SendResult("RETRY", "ARB-0401", str(refused))
     if reply.outcome != "ANSWERED":
         return SendResult("RETRY" if reply.outcome == "NOT_SENT" else "UNKNOWN", "", reply.error)

@@ -19,9 +19,17 @@ _LONGEST_WAIT = timedelta(hours=6)
 class Closed(ConnectionError):
     """Not to be called before a time that the commission named; `code` is its own."""
 
+    kind = "busy"
+
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
         self.code = code
+
+
+class NotLetIn(PermissionError):
+    """The commission refuses our client id or secret."""
+
+    kind = "refused"
 
 
 def call(
@@ -35,7 +43,7 @@ def call(
 ) -> WireReply:
     """One call with a token. After a 401 the token is fetched anew once and the call repeated once.
 
-    Raises Closed while a Retry-After runs, PermissionError when the credentials are refused,
+    Raises Closed while a Retry-After runs, NotLetIn when the credentials are refused,
     ConnectionError when no token can be had.
     """
     until = ctx.state.get("not_before")
@@ -81,7 +89,7 @@ def _token(wire: Wire, ctx: ConnectorContext) -> str:
     if reply.outcome != "ANSWERED":
         raise ConnectionError(reply.error)
     if reply.status in (400, 401, 403):
-        raise PermissionError("the commission refuses our client id or secret")
+        raise NotLetIn("the commission refuses our client id or secret")
     try:
         told = parse_json_strict(reply.content, max_bytes=100_000)
         value, lives = str(told["access_token"]), int(told["expires_in"])

@@ -29,6 +29,14 @@ OPERATIONS = ("ReturnResult",)
 _TIMEOUT_S = 20.0
 
 
+class Away(ConnectionError):
+    """They cannot be asked now. `kind`: unreachable, busy (J0503: again in 60 s) or refused."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
 def build(operation: str, body: dict[str, Any], ctx: ConnectorContext) -> bytes:
     """Canonical business element of an operation. Raises Refused when the body cannot be told to them."""
     if operation not in OPERATIONS:
@@ -80,13 +88,13 @@ def pull(wire: Wire, ctx: ConnectorContext, kind: str, cursor: str) -> Pulled:
     """Everything above the cursor, one message for each whole envelope inside.
 
     Withheld numbers (Gap) are passed over and never asked for again. A reply whose own signature does not
-    hold comes back as one message that the mapping will refuse, with the cursor where it was. Raises
-    ConnectionError when there is no answer, Refused when it is a fault.
+    hold comes back as one message that the mapping will refuse, with the cursor where it was. Raises Away
+    when there is no answer, or a fault.
     """
     since = int(cursor or 0)
     reply = _call(wire, ctx, "ListMessages", element("ListMessages", SinceSeq=since, Max=names.LIST_MAX))
     if reply.outcome != "ANSWERED":
-        raise ConnectionError(reply.error)
+        raise Away("unreachable", reply.error)
     whole = RawMessage(
         names.PARTNER, "reply", "ListMessages", reply.content, ctx.now, headers=dict(reply.headers)
     )
@@ -94,7 +102,7 @@ def pull(wire: Wire, ctx: ConnectorContext, kind: str, cursor: str) -> Pulled:
         payload = take_apart(reply.content).payload
         if payload is not None and payload.tag == names.soap("Fault"):
             fault = fault_of(payload)
-            raise ConnectionError(f"{fault.code} {fault.text}")
+            raise Away("busy" if fault.code in RETRY_CODES else "refused", f"{fault.code} {fault.text}")
         page_body = _verified(reply.content, ctx).payload
         if page_body.tag != names.collab("ListMessagesResponse") or findings_of(page_body):
             return Pulled((whole,), cursor)
@@ -141,4 +149,3 @@ def _call(wire: Wire, ctx: ConnectorContext, operation: str, payload: Element) -
     action = f"{names.COLLAB}:{operation}"
     headers = {"Content-Type": f'application/soap+xml; charset=utf-8; action="{action}"'}
     return wire.request("POST", ctx.base_url, headers=headers, content=envelope, timeout_s=_TIMEOUT_S)
-

@@ -145,9 +145,12 @@ def attachment_checks(attachment: Element) -> list[Finding]:
     """Kind, size and digest of one attachment."""
     path = path_of(attachment)
     media = (attachment.findtext(names.collab("MediaType")) or "").split(";")[0].strip().lower()
-    content = _decoded(attachment)
-    if content is None:
+    text = attachment.findtext(names.collab("Content"))
+    if text is None:
         return []  # the XSD has said so
+    content = _decoded(text)
+    if content is None:
+        return [Finding("BASE64_INVALID", f"{path}/Content", text.strip()[:40], "base64")]
     if media not in _MEDIA:
         return [
             Finding(
@@ -167,10 +170,7 @@ def attachment_checks(attachment: Element) -> list[Finding]:
     return []
 
 
-def _decoded(attachment: Element) -> bytes | None:
-    text = attachment.findtext(names.collab("Content"))
-    if text is None:
-        return None
+def _decoded(text: str) -> bytes | None:
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):

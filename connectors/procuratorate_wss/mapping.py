@@ -4,8 +4,8 @@ Operations: SubmitCase, RevokeCase, QueryProgress (pushed, or pulled inside List
 own calls (Receipt, Fault, ListMessagesResponse), and as bare files also papers that we sent ourselves.
 `known.fact("whereabouts", CaseNo)` → {"stage", "since"} is asked for QueryProgress.
 
-A bare file (`channel` "file", `known.check_authenticity` False) and a message pulled late are judged at
-their own time: the later of Timestamp/Created and Head/SendTime.
+A bare file that came without a time (header x-concord-own-time) and a message pulled late are judged at
+their own time: the later of Timestamp/Created and Head/SendTime. `meta["nonce"]` is to be remembered.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from schemas.findings import Finding, Refused
 
 INBOUND = ("SubmitCase", "RevokeCase", "QueryProgress")
 REPLIES = ("Receipt", "ListMessagesResponse", "QueryProgressResponse")
+OWN_TIME = "x-concord-own-time"
 OUTBOUND = ("ReturnResult", "ListMessages")
 
 
@@ -85,10 +86,16 @@ def _operation(payload: Element, message: RawMessage) -> str:
 
 
 def _judged_at(message: RawMessage, known: Known, signed: Signed) -> datetime:
-    if message.channel == "pull" or (message.channel == "file" and not known.check_authenticity):
+    if message.channel == "pull" or own_time(message, known):
         moments = (created(signed), send_time(signed.payload))
         return max(moment for moment in moments if moment is not None)
     return message.received_at
+
+
+def own_time(message: RawMessage, known: Known) -> bool:
+    """A bare file for which nobody gave a time of receipt."""
+    told = any(name.lower() == OWN_TIME for name in message.headers) or not known.check_authenticity
+    return message.channel == "file" and told
 
 
 def _check_user(message: RawMessage, known: Known, signed: Signed, at: datetime, name: str) -> str:
@@ -126,27 +133,14 @@ def _reading_of(body: Element, name: str, signed: Signed, known: Known) -> Readi
         compare_digest=_digest(body),
         case_key=_case_key(body),
         parts=1,
-        meta=_meta(body),
+        meta=_meta(body) | _same_id(body, head or ""),
     )
     if name in OUTBOUND:
         return replace(reading, meta={**reading.meta, "direction": "hub->partner"})
-    first = known.first_digest(reading.message_id)
-    if first is not None and first != reading.compare_digest:
-        return replace(reading, findings=(_other_content(body, reading.message_id),))
     if name == "QueryProgress":
         return _progress(body, reading, known)
     record = case_record(body) if name == "SubmitCase" else revocation_record(body)
     return replace(reading, records=(record,), notes=notes_of(body))
-
-
-def _other_content(body: Element, message_id: str) -> Finding:
-    return Finding(
-        "SAME_ID_OTHER_BYTES",
-        f"{path_of(body)}/Head/MsgId",
-        message_id,
-        "identical business content for a repeated MsgId (the envelope's nonce and signature may differ)",
-        action="quarantine",
-    )
 
 
 def _progress(body: Element, reading: Reading, known: Known) -> Reading:
@@ -168,6 +162,16 @@ def _meta(body: Element) -> dict[str, Any]:
         # It states the whole case or ends it, so nothing waits for the message it refers to.
         meta["refers_to"] = refers
     return meta
+
+
+def _same_id(body: Element, message_id: str) -> dict[str, str]:
+    """Words for the case that this id comes again with other business content (J0208)."""
+    return {
+        "id_path": f"{path_of(body)}/Head/MsgId",
+        "id_found": message_id,
+        "id_expected": "identical business content for a repeated MsgId"
+        " (the envelope's nonce and signature may differ)",
+    }
 
 
 def _case_key(body: Element) -> str:

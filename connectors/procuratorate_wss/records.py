@@ -11,7 +11,7 @@ from connectors.procuratorate_wss.envelope import Element
 from connectors.procuratorate_wss.shape import path_of
 from schemas.claims import Claim, JsonValue, PartyClaim, PartyRole, Record, Reference
 from schemas.findings import Finding
-from schemas.identifiers import normalise_name, normalise_phone
+from schemas.identifiers import normalise_phone
 from schemas.money import Fen
 
 _KINDS = {
@@ -153,7 +153,8 @@ def _party(person: Element, role: str, key: str) -> PartyClaim:
     return PartyClaim(
         role=_ROLES[role],
         kind="organisation" if organisation else "person",
-        name=normalise_name(child(person, "Name") or ""),
+        # Blanks out, brackets as written: the registry folds names when it compares.
+        name="".join((child(person, "Name") or "").split()),
         key=key,
         id_number=None if organisation else number,
         credit_code=number if organisation else None,

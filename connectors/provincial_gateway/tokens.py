@@ -29,6 +29,8 @@ _STOP = timedelta(minutes=15)
 class Stopped(PermissionError):
     """The gateway refuses our credentials: a person must look; nothing is sent until a quarter of an hour later."""
 
+    kind = "refused"
+
 
 class NotNow(ConnectionError):
     """The gateway cannot be asked now; `code` is its own, "" when it did not answer."""
@@ -36,6 +38,7 @@ class NotNow(ConnectionError):
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
         self.code = code
+        self.kind = "busy" if code in ("12", "99") else "refused" if code in ("01", "08") else "unreachable"
 
 
 def sign(app_key: str, secret: str, request_time: str) -> str:
