@@ -17,8 +17,6 @@ from hub.supervisor.leftovers import CHILD, INSTANCE, kill, marked
 LOG_KEEP_BYTES = 20 * 1024**2
 BACK_OFF_S = (0.05, 0.5, 1.0, 2.0, 5.0, 10.0)
 SHORT_LIFE_S = 20.0
-# So many short lives in a row, and it is given up.
-LIVES = 12
 
 
 class NotReady(Exception):
@@ -27,7 +25,10 @@ class NotReady(Exception):
 
 @dataclass(frozen=True)
 class Program:
-    """What to start. ``ready`` answers whether it does its work; ``ready_within_s`` is the stated limit."""
+    """What to start. ``ready`` answers whether it does its work; ``ready_within_s`` is the stated limit.
+
+    After ``lives`` short lives in a row it is given up.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -37,6 +38,7 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     niceness: int = 0
     folder: Path | None = None
+    lives: int = 12
 
 
 def python(module: str, *arguments: str) -> tuple[str, ...]:
@@ -122,9 +124,9 @@ class Child:
             self._end_group()
             short = time.monotonic() - self._started < SHORT_LIFE_S
             self._short_lives = self._short_lives + 1 if short else 0
-            if self._short_lives >= LIVES:
+            if self._short_lives >= self.program.lives:
                 self.state = "given-up"
-                return f"ended with {_how(code)} {LIVES} times in a row, given up"
+                return f"ended with {_how(code)} {self._short_lives} times in a row, given up"
             self._again_at = time.monotonic() + BACK_OFF_S[min(self._short_lives, len(BACK_OFF_S) - 1)]
             self.state = "waiting"
             return f"ended with {_how(code)}"
