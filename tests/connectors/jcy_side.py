@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from lxml import etree
 from connectors.procuratorate_wss import mapping, names
 from connectors.procuratorate_wss.signing import User, signed_envelope
 from foundation.keys import KeyStore
+from schemas.claims import Record
 from schemas.exchange import Known, RawMessage, Reading
 
 NOW = datetime(2026, 4, 1, 1, 0, tzinfo=UTC)
@@ -87,3 +89,37 @@ def push(raw: bytes, at: datetime = NOW, told: Known | None = None) -> Reading:
 
 def codes(reading: Reading) -> list[tuple[str, str]]:
     return [(finding.code, finding.path) for finding in reading.findings]
+
+
+Root = etree._Element
+
+
+def signed_root() -> Root:
+    """j01, signed by this side, as a tree to be tampered with."""
+    return etree.fromstring(sign(payload_of("j01_submit_1.xml")))
+
+
+def part(root: Root, name: str) -> Root:
+    found = root.find(f".//{name}")
+    assert found is not None, name
+    return found
+
+
+def body_of(root: Root) -> Root:
+    return part(root, names.soap("Body"))
+
+
+def submit(edit: Callable[[Root], object] = lambda payload: None, name: str = "j01_submit_1.xml") -> Reading:
+    payload = payload_of(name)
+    edit(payload)
+    return push(sign(payload))
+
+
+def fields(record: Record) -> dict[str, object]:
+    return {claim.field: claim.value for claim in record.claims}
+
+
+def case_of(payload: Root) -> Root:
+    case = payload.find(names.collab("Case"))
+    assert case is not None
+    return case
