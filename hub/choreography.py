@@ -107,7 +107,8 @@ def _open_escrow(uow: UnitOfWork, event: Event) -> list[Event]:
 
 
 def _agreed(uow: UnitOfWork, event: Event) -> None:
-    notices.tell(uow, "agreed", _matter_number(uow, event), outcome="AGREED")
+    if not event.get("told_before"):
+        notices.tell(uow, "agreed", _matter_number(uow, event), outcome="AGREED")
 
 
 def _void_escrow(uow: UnitOfWork, event: Event) -> list[Event]:

@@ -133,12 +133,18 @@ def signed_text(uow: UnitOfWork, agreement_id: UUID) -> dict[str, Any]:
 
 
 def sign_agreement(
-    uow: UnitOfWork, agreement_id: UUID, signatures: tuple[Signature, ...]
+    uow: UnitOfWork,
+    agreement_id: UUID,
+    signatures: tuple[Signature, ...],
+    *,
+    signed_at: datetime | None = None,
 ) -> list[dict[str, Any]]:
     """Sign: every applicant and respondent, the mediator, the committee's seal. Raises Refused, IllegalMove.
 
-    A draft that replaces a signed agreement ends that one in the same step.
+    A draft that replaces a signed agreement ends that one in the same step. ``signed_at`` only for old files
+    that are entered later; else it is signed now.
     """
+    at = signed_at or uow.now
     row = uow.one("SELECT * FROM mediation.agreement WHERE id = :id FOR UPDATE", id=agreement_id)
     if row is None:
         raise Refused(
@@ -166,8 +172,19 @@ def sign_agreement(
         now=at,
         id=agreement_id,
     )
-    events = [] if row["replaces"] else move_matter(uow, row["matter"], "agree")
-    return [*events, {"event": "agreement_signed", "matter": row["matter"], "agreement": agreement_id}]
+    events = _replaced(uow, row["matter"]) if row["replaces"] else move_matter(uow, row["matter"], "agree")
+    signed = {"event": "agreement_signed", "matter": row["matter"], "agreement": agreement_id}
+    return [*events, {**signed, "replaces": bool(row["replaces"])}]
+
+
+def _replaced(uow: UnitOfWork, matter_id: UUID) -> list[dict[str, Any]]:
+    """The matter stays agreed; its version moves on, so that what is told of it later counts as later."""
+    uow.execute(
+        "UPDATE mediation.matter SET version = version + 1, changed_at = :now WHERE id = :id",
+        now=uow.now,
+        id=matter_id,
+    )
+    return []
 
 
 def void_agreement(uow: UnitOfWork, agreement_id: UUID, reason: str) -> list[dict[str, Any]]:

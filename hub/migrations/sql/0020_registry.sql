@@ -17,6 +17,7 @@ CREATE TABLE registry.dispute (
     holder        text NOT NULL DEFAULT '-',
     holder_since  timestamptz NOT NULL,
     flags         text[] NOT NULL DEFAULT '{}',
+    flag_names    text[] NOT NULL DEFAULT '{}',        -- flags without their numbers, for the index
     title         text NOT NULL DEFAULT '',
     cause         text NOT NULL DEFAULT '',
     claimed_fen   bigint,
@@ -41,7 +42,7 @@ CREATE INDEX dispute_by_town ON registry.dispute (town, stage, moved_at DESC, se
 CREATE INDEX dispute_by_lamp ON registry.dispute (lamp, moved_at DESC, seq DESC)
     WHERE merged_into IS NULL AND lamp IN ('YELLOW', 'RED');
 CREATE INDEX dispute_by_grade ON registry.dispute (grade, moved_at DESC) WHERE grade <> 'NONE';
-CREATE INDEX dispute_flags ON registry.dispute USING gin (flags);
+CREATE INDEX dispute_flags ON registry.dispute USING gin (flag_names);
 CREATE INDEX dispute_grams ON registry.dispute USING gin (grams) WITH (fastupdate = on);
 CREATE INDEX dispute_numbers ON registry.dispute USING gin (numbers);
 
@@ -57,8 +58,10 @@ CREATE TABLE registry.source_case (
     born            uuid REFERENCES registry.dispute,  -- the dispute it founded; un-merging gives it back
     features        jsonb,
     features_digest text,
+    incidents       text[] NOT NULL DEFAULT '{}',      -- police incidents: related disputes, never the same for that
     UNIQUE (partner, native_id)
 );
+CREATE INDEX source_case_by_incident ON registry.source_case USING gin (incidents) WHERE incidents <> '{}';
 CREATE INDEX source_case_by_dispute ON registry.source_case (dispute);
 CREATE INDEX source_case_by_born ON registry.source_case (born) WHERE born IS NOT NULL;
 CREATE INDEX source_case_by_native ON registry.source_case (native_id);

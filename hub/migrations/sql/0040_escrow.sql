@@ -216,6 +216,7 @@ CREATE TABLE escrow.rail_attempt (
     wire_body     bytea,
     sends         int NOT NULL DEFAULT 0,
     lease_until   timestamptz,
+    send_after    timestamptz,
     first_sent_at timestamptz,
     asks          int NOT NULL DEFAULT 0,
     next_ask      timestamptz,

@@ -92,7 +92,7 @@ BEGIN
     IF NEW.digest <> o.digest THEN
         PERFORM escrow.fail('APPROVAL_OF_OTHER_BYTES', o.number);
     END IF;
-    IF o.state <> CASE NEW.role WHEN 'RELEASER' THEN 'CHECKED' ELSE 'DRAFTED' END THEN
+    IF o.state <> (CASE NEW.role WHEN 'RELEASER' THEN 'CHECKED' ELSE 'DRAFTED' END) THEN
         PERFORM escrow.fail('APPROVAL_OUT_OF_TURN', o.number || ' is ' || o.state);
     END IF;
     IF EXISTS (SELECT 1 FROM escrow.approval WHERE order_id = NEW.order_id AND person = NEW.person
