@@ -37,7 +37,9 @@ def read(content: bytes, ctx: RailContext) -> Advice:
     text = _text(content)
     comments = [row.strip() for row in text.splitlines() if row.startswith("#")]
     account = _account(comments, ctx)
-    statement_id = sha256_hex(content)[:32]
+    # A bill fetched twice is packed anew: it is the text that makes it the same.
+    compare = sha256_hex(text.encode("utf-8"))
+    statement_id = compare[:32]
     rows = list(_rows(text))
     lines = [line for place, row in enumerate(rows, 1) for line in _lines(row, place, account, statement_id)]
     stated = next((m for c in comments if (m := re.search(r"交易合计[：:]\s*(\d+)\s*笔", c))), None)
@@ -48,7 +50,7 @@ def read(content: bytes, ctx: RailContext) -> Advice:
     return Advice(
         "statement",
         message_id=statement_id,
-        compare_digest=sha256_hex(content),
+        compare_digest=compare,
         lines=tuple(lines),
         statements=(info,),
         message_type="bill",
