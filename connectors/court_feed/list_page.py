@@ -63,6 +63,8 @@ def _check_row(row: Any, path: str) -> list[Finding]:
         return [_violation(path, type(row).__name__, "an object")]
     found = _keys(row, path, _KEYS, _TEXTS)
     for key, value in row.items():
+        if key not in _KEYS + _TEXTS:
+            continue
         whole_too = key in ("rnum", "ycts") and _whole(value)
         if key == "rnum" and not whole_too:
             found.append(_violation(f"{path}/rnum", str(value)[:60], "integer"))

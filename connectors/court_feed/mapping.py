@@ -21,22 +21,19 @@ _AHEAD_S = 600
 def read(message: RawMessage, known: Known) -> Reading:
     """What a message of the court says: a SOAP message, zip batch, XML part, list page or sheet.
 
-    Uses `known.first_digest` (same id, other bytes) and `known.profile`. Never raises for what is inside
-    the message: what is wrong stands in the reading's findings (contract/CONTRACT.md).
+    Uses `known.profile`. Never raises for what is inside the message: what is wrong stands in the reading's
+    findings (contract/CONTRACT.md). Whether the id came before with other bytes is for the inbox to see;
+    `meta` says where the id stands and what was expected there.
     """
     context = Context(today=_today(message), profile=known.profile)
     opened: Opened | None = None
     try:
         opened = open_message(message)
-        reading = _read(message, opened, context)
+        return _read(message, opened, context)
     except Refused as refused:
         message_id = opened.message_id if opened else ""
         digest = opened.bytes_digest if opened else sha256_hex(message.content)
         return Reading(message_id or f"sha256:{digest}", digest, findings=_whole(refused.findings))
-    first = known.first_digest(reading.message_id)
-    if first is not None and first != reading.compare_digest:
-        return _other_bytes(reading)
-    return reading
 
 
 def _today(message: RawMessage) -> date:
@@ -44,7 +41,10 @@ def _today(message: RawMessage) -> date:
 
 
 def _whole(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    return tuple(replace(finding, scope="message") for finding in findings)
+    return tuple(
+        replace(each, scope="message", action=each.action.replace("reject the row", "reject"))
+        for each in findings
+    )
 
 
 def _read(message: RawMessage, opened: Opened, context: Context) -> Reading:
@@ -115,6 +115,7 @@ def _reading(
         meta={
             **opened.meta,
             "id_path": id_path,
+            "id_expected": "the bytes first sent under this number",
             "zip_parts": len(opened.parts),
             "refused_rows": refused_rows,
         },
@@ -146,14 +147,3 @@ def _ahead(records: tuple[Record, ...], message: RawMessage) -> list[Finding]:
 
 def _seconds_ahead(told: str, message: RawMessage) -> float:
     return (datetime.fromisoformat(told) - message.received_at).total_seconds()
-
-
-def _other_bytes(reading: Reading) -> Reading:
-    finding = Finding(
-        "SAME_ID_OTHER_BYTES",
-        str(reading.meta.get("id_path", "")),
-        reading.message_id,
-        "the bytes first sent under this number",
-        "quarantine and alarm; the first stays in force",
-    )
-    return replace(reading, records=(), findings=(finding,), notes=())
