@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from asn1crypto import core, pem
-from asn1crypto import x509 as asn1_x509
+from asn1crypto import pem
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -102,8 +101,9 @@ def _odd_root() -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
     name = name_of("Wallet Root E1", "Certification Authority", ORGANISATION)
     made = issue(name, key, issuer=name, issuer_key=key, authority=True)
-    odd = asn1_x509.Certificate.load(made.public_bytes(serialization.Encoding.DER))
-    serial = core.Integer(made.serial_number)
-    serial.contents = b"\x00\x00" + serial.contents
-    odd["tbs_certificate"]["serial_number"] = serial
-    return bytes(pem.armor("CERTIFICATE", odd.dump(force=True)))
+    der = made.public_bytes(serialization.Encoding.DER)
+    # Both outer SEQUENCEs have two-byte lengths, the version takes 5 bytes: the serial's INTEGER stands at 13.
+    serial = bytes([2, der[14] + 2, 0, 0]) + der[15:]
+    longer = [(int.from_bytes(der[at : at + 2]) + 2).to_bytes(2) for at in (2, 6)]
+    odd = der[:2] + longer[0] + der[4:6] + longer[1] + der[8:13] + serial
+    return bytes(pem.armor("CERTIFICATE", odd))

@@ -59,7 +59,7 @@ class BankEnd:
         self.key = rsa_key(here / "test" / "bank_link.key")
         name = name_of("hub link", "test", "SYNTHETIC TEST ONLY")
         self_signed(here / "hub_certs" / "bank_link.crt", self.key, name)
-        self.code = "A00000"
+        self.code, self.answered = "A00000", 0
         listener.answer = self._answer
         box.http.put("/control/endpoints", json={"bank": f"{listener.url}/bank"})
 
