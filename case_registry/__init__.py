@@ -1,0 +1,164 @@
+"""The registry: one record of each dispute across all agencies, and the watch over it.
+
+This file is the room's front door; nothing behind it is called from outside. Every function takes the open
+unit of work first; those that change something return events (plain dicts with the name under "event") for
+the choreography. Disputes are named by number towards people and by id between rooms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from case_registry import clock_acts as _clock_acts
+from case_registry import conflict_tasks as _conflicts
+from case_registry import factor_log as _factor_log
+from case_registry import link_decisions as _proposals
+from case_registry.deadlines import all_rules as deadline_rules
+from case_registry.disputes import current as _current
+from case_registry.disputes import dispute_ref
+from case_registry.history import timeline
+from case_registry.link_decisions import attach, proposals, split_off
+from case_registry.listing import Filters, Page, board, factor_list, find_disputes, my_work
+from case_registry.machines import MACHINES
+from case_registry.outside_facts import clear_flag, escrow_summary, set_flag, set_notices_owed
+from case_registry.reading import dispute
+from case_registry.recording import record, retract_message
+from case_registry.referrals import draft as draft_referral
+from case_registry.referrals import recall as recall_referral
+from case_registry.referrals import receipt as referral_receipt
+from case_registry.referrals import return_back as return_referral
+from case_registry.referrals import send as send_referral
+from case_registry.referrals import take_up as take_up_referral
+from case_registry.refresh import refresh as _refresh
+from case_registry.source import DisputeRef, Event, NotAllowed, RecordResult, Source, Unknown
+from case_registry.state_hash import state_hash
+from case_registry.watching import after_act as _after_act
+from case_registry.watching import watch_deadlines
+from case_registry.where import disputes_of, whereabouts_of
+from foundation.unit_of_work import UnitOfWork
+from schemas.claims import JsonValue
+
+__all__ = [
+    "MACHINES",
+    "DisputeRef",
+    "Event",
+    "Filters",
+    "NotAllowed",
+    "Page",
+    "RecordResult",
+    "Source",
+    "Unknown",
+    "attach",
+    "board",
+    "clear_flag",
+    "conflicts",
+    "deadline_rules",
+    "decide_conflict",
+    "decide_link",
+    "dispute",
+    "dispute_ref",
+    "disputes_of",
+    "draft_referral",
+    "escrow_summary",
+    "extend_clock",
+    "factor_list",
+    "find_disputes",
+    "my_work",
+    "note_indicator",
+    "override_grade",
+    "proposals",
+    "recall_referral",
+    "record",
+    "referral_receipt",
+    "refresh_disputes",
+    "resume_clock",
+    "retract_message",
+    "return_referral",
+    "send_referral",
+    "set_flag",
+    "set_notices_owed",
+    "split_off",
+    "state_hash",
+    "strike_off_factor",
+    "suspend_clock",
+    "take_up_referral",
+    "timeline",
+    "undo_link",
+    "watch_deadlines",
+    "whereabouts_of",
+]
+
+
+def decide_link(uow: UnitOfWork, proposal: UUID, accept: bool, reason: str) -> list[Event]:
+    """Decide a proposal: one dispute, or two to be kept apart. Raises Unknown, NotAllowed."""
+    return _proposals.settle(uow, proposal, accept, reason)
+
+
+def undo_link(uow: UnitOfWork, decision: UUID, reason: str) -> list[Event]:
+    """Take a decision about a link back; both disputes stand as before it. Raises Unknown, NotAllowed."""
+    return _proposals.undo(uow, decision, reason)
+
+
+def conflicts(uow: UnitOfWork, dispute: UUID | None = None, limit: int = 100) -> list[dict[str, Any]]:
+    """Open conflicts between equally believed sources, oldest first."""
+    return _conflicts.open_conflicts(uow, dispute, limit)
+
+
+def decide_conflict(uow: UnitOfWork, conflict: UUID, value: JsonValue, reason: str) -> list[Event]:
+    """Decide which value people read; the decision is a claim with its reason. Raises Unknown, NotAllowed."""
+    return refresh_disputes(uow, [_conflicts.settle(uow, conflict, value, reason)])
+
+
+def refresh_disputes(uow: UnitOfWork, disputes: Iterable[UUID]) -> list[Event]:
+    """Bring the read side of these disputes to what is known."""
+    return _refresh(uow, [_current(uow, d).id for d in disputes])
+
+
+def note_indicator(
+    uow: UnitOfWork, dispute: UUID, indicator: str, step: str, reason: str, source: str = ""
+) -> list[Event]:
+    """Record what only people can state of a dispute's risk (a threat, arrears). Raises Unknown, NotAllowed."""
+    _factor_log.note(uow, dispute, indicator, step, reason, source)
+    return refresh_disputes(uow, [dispute])
+
+
+def override_grade(
+    uow: UnitOfWork,
+    dispute: UUID,
+    grade: str,
+    code: str,
+    reason: str,
+    until: date,
+    *,
+    second: str = "",
+    document: str = "",
+) -> list[Event]:
+    """Set a factor's grade by hand until a day; both grades are shown meanwhile. Raises Unknown, NotAllowed."""
+    _factor_log.override(uow, dispute, grade, code, reason, until, second=second, document=document)
+    return refresh_disputes(uow, [dispute])
+
+
+def strike_off_factor(uow: UnitOfWork, dispute: UUID, reason: str) -> list[Event]:
+    """Take a factor off the list once its score has been below it long enough. Raises NotAllowed."""
+    return [_factor_log.strike_off(uow, dispute, reason), *refresh_disputes(uow, [dispute])]
+
+
+def extend_clock(uow: UnitOfWork, clock: UUID, amount: int, reason: str) -> list[Event]:
+    """Grant a running clock `amount` more of its own unit, as its row allows. Raises Unknown, NotAllowed."""
+    _clock_acts.extend(uow, clock, amount, reason)
+    return _after_act(uow, clock)
+
+
+def suspend_clock(uow: UnitOfWork, clock: UUID, reason: str) -> list[Event]:
+    """Stop a running clock for one of its row's reasons. Raises Unknown, NotAllowed."""
+    _clock_acts.suspend_by_person(uow, clock, reason)
+    return _after_act(uow, clock)
+
+
+def resume_clock(uow: UnitOfWork, clock: UUID, reason: str) -> list[Event]:
+    """Let a suspended clock go on with what was left. Raises Unknown, NotAllowed."""
+    _clock_acts.resume_by_person(uow, clock, reason)
+    return _after_act(uow, clock)

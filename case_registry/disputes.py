@@ -1,0 +1,158 @@
+"""Which dispute a group of cases is: numbers follow the oldest, merges and splits are kept and can be undone.
+
+Each dispute was founded by one case (its `born`). A group bears the oldest number any of its members founded,
+so taking a merge back gives every part its own number again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from case_registry.linking import CaseRow, component, groups
+from case_registry.source import DisputeRef, Event, Unknown
+from foundation.unit_of_work import UnitOfWork
+
+
+@dataclass
+class Regrouped:
+    """What grouping anew changed. `disputes`: all disputes concerned; `events` for the choreography."""
+
+    disputes: set[UUID] = field(default_factory=set)
+    events: list[Event] = field(default_factory=list)
+
+
+def regroup(uow: UnitOfWork, seeds: Sequence[int], why: str) -> Regrouped:
+    """Group again all that hangs together with these cases and write who belongs where, since when and why."""
+    nodes = component(uow, seeds)
+    found = Regrouped()
+    parts = groups(uow, nodes)
+    seq = _sequence(uow, {row.born for row in nodes.values() if row.born})
+    target: dict[int, UUID] = {}
+    for part in parts:
+        born = sorted((seq[b], b) for n in part if (b := nodes[n].born))
+        if born:
+            target.update(dict.fromkeys(part, born[0][1]))
+            continue
+        founder = min((n for n in part if nodes[n].features is not None), default=None)
+        if founder is None:
+            continue
+        ref = _found_dispute(uow, founder)
+        target.update(dict.fromkeys(part, ref.id))
+        found.events.append({"event": "dispute_opened", "dispute_id": ref.id, "dispute": ref.number,
+                             "agency": nodes[founder].agency})  # fmt: skip
+    _move(uow, nodes, target, why, found)
+    _point_merged(uow, nodes, target, found)
+    found.disputes |= set(target.values()) | {row.dispute for row in nodes.values() if row.dispute}
+    return found
+
+
+def _sequence(uow: UnitOfWork, disputes: set[UUID]) -> dict[UUID, int]:
+    if not disputes:
+        return {}
+    rows = uow.all("SELECT id, seq FROM registry.dispute WHERE id = ANY(:ids)", ids=list(disputes))
+    return {row["id"]: row["seq"] for row in rows}
+
+
+def _found_dispute(uow: UnitOfWork, founder: int) -> DisputeRef:
+    row = uow.one(
+        "INSERT INTO registry.dispute (id, seq, number, opened_at, stage_since, holder_since, moved_at)"
+        " SELECT :id, n, 'JF-' || to_char(CAST(:now AS timestamptz) AT TIME ZONE 'Asia/Shanghai', 'YYYY') || '-'"
+        " || lpad(n::text, 6, '0'), :now, :now, :now, :now"
+        " FROM (SELECT nextval(pg_get_serial_sequence('registry.dispute', 'seq')) AS n) s RETURNING id, number",
+        id=uow.new_id(),
+        now=uow.now,
+    )
+    assert row is not None
+    uow.execute("UPDATE registry.source_case SET born = :d WHERE id = :c", d=row["id"], c=founder)
+    return DisputeRef(row["id"], row["number"])
+
+
+def _move(
+    uow: UnitOfWork, nodes: Mapping[int, CaseRow], target: Mapping[int, UUID], why: str, found: Regrouped
+) -> None:
+    moved = [(n, d) for n, d in target.items() if nodes[n].dispute != d]
+    if not moved:
+        return
+    cases, disputes = [n for n, _ in moved], [d for _, d in moved]
+    uow.execute(
+        "WITH moved AS (SELECT * FROM unnest(CAST(:cases AS bigint[]), CAST(:disputes AS uuid[])) AS t(c, d)),"
+        " left_now AS (UPDATE registry.membership SET to_at = :now WHERE to_at IS NULL AND source_case = ANY(:cases)),"
+        " here AS (UPDATE registry.source_case s SET dispute = m.d FROM moved m WHERE s.id = m.c)"
+        " SELECT 1",
+        cases=cases,
+        disputes=disputes,
+        now=uow.now,
+    )
+    uow.execute(
+        "INSERT INTO registry.membership (source_case, dispute, from_at, by, why)"
+        " SELECT c, d, :now, :by, :why FROM unnest(CAST(:cases AS bigint[]), CAST(:disputes AS uuid[])) AS t(c, d)",
+        cases=cases,
+        disputes=disputes,
+        now=uow.now,
+        by=uow.actor.id,
+        why=why,
+    )
+    for n, d in moved:
+        joined = any(target.get(m) == d for m in target if m != n)
+        if nodes[n].dispute is None and joined:
+            found.events.append({"event": "linked", "dispute_id": d, "partner": nodes[n].key[0],
+                                 "native_id": nodes[n].key[1], "agency": nodes[n].agency, "why": why})  # fmt: skip
+
+
+def _point_merged(
+    uow: UnitOfWork, nodes: Mapping[int, CaseRow], target: Mapping[int, UUID], found: Regrouped
+) -> None:
+    """A dispute whose founder belongs to another one now points there; one whose founder came back stands alone."""
+    into = {row.born: target[n] for n, row in nodes.items() if row.born and n in target}
+    if not into:
+        return
+    rows = uow.all(
+        "UPDATE registry.dispute d SET merged_into = NULLIF(t.target, t.id)"
+        " FROM unnest(CAST(:ids AS uuid[]), CAST(:targets AS uuid[])) AS t(id, target)"
+        " WHERE d.id = t.id AND d.merged_into IS DISTINCT FROM NULLIF(t.target, t.id)"
+        " RETURNING d.id, d.number, d.merged_into",
+        ids=list(into),
+        targets=list(into.values()),
+    )
+    for row in rows:
+        name = "disputes_merged" if row["merged_into"] else "dispute_split"
+        found.events.append({"event": name, "dispute_id": row["id"], "dispute": row["number"],
+                             "into": row["merged_into"]})  # fmt: skip
+        found.disputes.add(row["id"])
+
+
+def dispute_ref(uow: UnitOfWork, number: str) -> DisputeRef:
+    """The dispute that bears this number, or the one it was merged into. Raises Unknown."""
+    row = uow.one(
+        "WITH RECURSIVE way AS (SELECT id, number, merged_into FROM registry.dispute WHERE number = :number"
+        " UNION ALL SELECT d.id, d.number, d.merged_into FROM way JOIN registry.dispute d ON d.id = way.merged_into)"
+        " SELECT id, number FROM way WHERE merged_into IS NULL",
+        number=number,
+    )
+    if row is None:
+        raise Unknown("dispute", number)
+    return DisputeRef(row["id"], row["number"])
+
+
+def current(uow: UnitOfWork, dispute: UUID) -> DisputeRef:
+    """The dispute itself, or the one it was merged into. Raises Unknown."""
+    row = uow.one("SELECT number FROM registry.dispute WHERE id = :id", id=dispute)
+    if row is None:
+        raise Unknown("dispute", dispute)
+    return dispute_ref(uow, row["number"])
+
+
+def anchor(uow: UnitOfWork, dispute: UUID) -> int:
+    """The case on which facts about the whole dispute hang: the mediation office's own where there is one, else the
+    one that founded it. So they follow merges and splits. Raises Unknown."""
+    ref = current(uow, dispute)
+    row = uow.one(
+        "SELECT id FROM registry.source_case WHERE dispute = :d"
+        " ORDER BY agency <> 'mediation', born IS DISTINCT FROM :d, partner, native_id LIMIT 1",
+        d=ref.id,
+    )
+    if row is None:
+        raise Unknown("dispute with cases", ref.number)
+    return int(row["id"])

@@ -1,0 +1,54 @@
+"""What happened to a dispute, in order: what was told, what moved, what was decided, whose clock changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from case_registry.disputes import dispute_ref
+from foundation.unit_of_work import UnitOfWork
+
+_TIMELINE = """
+WITH mine AS (SELECT id, agency, partner, native_id FROM registry.source_case WHERE dispute = :d)
+SELECT s.recorded_at AS at, 'told' AS what, c.agency, c.native_id, s.sub_id, s.kind AS name, s.event_at AS told_at,
+       s.message::text AS ref, jsonb_build_object('data', s.data, 'parked', s.parked, 'retracted', s.retracted_at IS NOT NULL,
+       'fields', (SELECT jsonb_object_agg(k.field, k.value) FROM registry.claim k
+                  WHERE k.statement = s.id AND k.field IN ('state', 'outcome', 'case_number', 'holder', 'claimed_fen'))) AS detail
+    FROM registry.statement s JOIN mine c ON c.id = s.source_case
+UNION ALL
+SELECT m.from_at, 'belongs', c.agency, c.native_id, '', CASE WHEN m.to_at IS NULL THEN 'joined' ELSE 'joined, left later' END,
+       NULL, d.number, jsonb_build_object('by', m.by, 'why', m.why, 'left', m.to_at)
+    FROM registry.membership m JOIN mine c ON c.id = m.source_case JOIN registry.dispute d ON d.id = m.dispute
+UNION ALL
+SELECT x.at, 'decided', c.agency, c.native_id, '', x.verdict, NULL, x.id::text,
+       jsonb_build_object('by', x.by, 'reason', x.reason, 'undone', x.undone_at, 'undone_reason', x.undone_reason)
+    FROM registry.link_decision x JOIN mine c ON c.id = x.a
+UNION ALL
+SELECT f.at, f.kind, c.agency, c.native_id, '', f.value ->> 'state', NULL, '', f.value - 'flags'
+    FROM registry.outside_fact f JOIN mine c ON c.id = f.source_case WHERE f.kind = 'escrow'
+UNION ALL
+SELECT e.at, 'clock', k.agency, c.native_id, k.sub_id, e.kind, NULL, k.rule, e.detail
+    FROM registry.clock_event e JOIN registry.clock k ON k.id = e.clock JOIN mine c ON c.id = k.source_case
+    WHERE e.kind <> 'REMIND'
+UNION ALL
+SELECT l.at, 'grade', '', '', '', l.now, NULL, l.rule_version, jsonb_build_object('from', l.was, 'score', l.score, 'cause', l.cause)
+    FROM registry.factor_log l WHERE l.dispute = :d
+UNION ALL
+SELECT v.at, 'hand-over', v.agency, c.native_id, '', v.name, NULL, r.id::text, jsonb_build_object('to', r.to_agency, 'reason', r.reason)
+    FROM registry.referral r JOIN mine c ON c.id = r.source_case
+    CROSS JOIN LATERAL (VALUES (r.drafted_at, r.from_agency, 'DRAFTED'), (r.sent_at, r.from_agency, 'SENT'),
+        (r.delivered_at, r.to_agency, 'DELIVERED'), (r.ended_at, r.to_agency, r.state)) AS v(at, agency, name)
+    WHERE v.at IS NOT NULL
+UNION ALL
+SELECT g.set_at, 'flag', '', c.native_id, '', g.flag, NULL, '', jsonb_build_object('by', g.set_by, 'reason', g.reason,
+       'cleared', g.cleared_at)
+    FROM registry.flag g JOIN mine c ON c.id = g.source_case
+ORDER BY 1, 2, 4, 5, 6 LIMIT :limit
+"""
+
+
+def timeline(uow: UnitOfWork, number: str, limit: int = 1_000) -> list[dict[str, Any]]:
+    """Everything that happened to a dispute, in the order in which the hub learnt it; `told_at`: when it was true.
+
+    Raises Unknown.
+    """
+    return [dict(row) for row in uow.all(_TIMELINE, d=dispute_ref(uow, number).id, limit=limit)]

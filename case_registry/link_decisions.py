@@ -1,0 +1,215 @@
+"""Proposals: pairs that may be one dispute, for a person to decide; and taking such decisions back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from case_registry.disputes import anchor, current, regroup
+from case_registry.linking import lock
+from case_registry.machines import PROPOSAL
+from case_registry.refresh import refresh
+from case_registry.source import Event, NotAllowed, Unknown
+from foundation.unit_of_work import UnitOfWork
+
+_WANTED = """
+WITH mine AS (SELECT id FROM registry.source_case WHERE dispute = ANY(:disputes)),
+edge AS (
+    SELECT e.a, e.b, e.score, least(ca.dispute, cb.dispute) AS d1, greatest(ca.dispute, cb.dispute) AS d2
+    FROM registry.link_edge e
+    JOIN registry.source_case ca ON ca.id = e.a JOIN registry.source_case cb ON cb.id = e.b
+    WHERE e.verdict = 'PROPOSE' AND ca.dispute <> cb.dispute
+      AND (e.a IN (SELECT id FROM mine) OR e.b IN (SELECT id FROM mine))),
+best AS (SELECT DISTINCT ON (d1, d2) * FROM edge ORDER BY d1, d2, score DESC, a, b)
+SELECT a, b, score, d1, d2 FROM best
+WHERE NOT EXISTS (
+    SELECT 1 FROM registry.cannot_link x
+    JOIN registry.source_case xa ON xa.id = x.a JOIN registry.source_case xb ON xb.id = x.b
+    WHERE xa.dispute IN (d1, d2) AND xb.dispute IN (d1, d2) AND xa.dispute <> xb.dispute)
+"""
+
+
+def sync(uow: UnitOfWork, disputes: Iterable[UUID]) -> list[Event]:
+    """Bring the open proposals of these disputes to what the judged pairs say: one a pair of disputes, the best."""
+    concerned = sorted(disputes)
+    wanted = {(row["a"], row["b"]): row for row in uow.all(_WANTED, disputes=concerned)}
+    open_rows = uow.all(
+        "SELECT p.id, p.a, p.b FROM registry.proposal p JOIN registry.source_case c ON c.id IN (p.a, p.b)"
+        " WHERE p.state = 'OPEN' AND c.dispute = ANY(:disputes)",
+        disputes=concerned,
+    )
+    stale = {row["id"] for row in open_rows if (row["a"], row["b"]) not in wanted}
+    if stale:
+        uow.execute(
+            "UPDATE registry.proposal SET state = 'SUPERSEDED', decided_at = :now WHERE id = ANY(:ids)",
+            ids=list(stale),
+            now=uow.now,
+        )
+    present = {(row["a"], row["b"]) for row in open_rows}
+    events: list[Event] = []
+    for (a, b), row in wanted.items():
+        if (a, b) not in present:
+            events.append(_open(uow, a, b, row["score"], (row["d1"], row["d2"])))
+    return events
+
+
+def _open(uow: UnitOfWork, a: int, b: int, score: float, disputes: tuple[UUID, UUID]) -> Event:
+    proposal = uow.new_id()
+    uow.execute(
+        "INSERT INTO registry.proposal (id, a, b, score, opened_at) VALUES (:id, :a, :b, :score, :now) ON CONFLICT DO NOTHING",
+        id=proposal,
+        a=a,
+        b=b,
+        score=score,
+        now=uow.now,
+    )
+    return {"event": "proposal_made", "proposal": proposal, "score": score, "disputes": list(disputes)}
+
+
+def proposals(
+    uow: UnitOfWork, *, dispute: UUID | None = None, after: tuple[float, UUID] | None = None, limit: int = 50
+) -> list[dict[str, Any]]:
+    """Open proposals, best score first, with both sides and the reasons field by field.
+
+    `after`: score and id of the last row of the page before.
+    """
+    clauses = ""
+    params: dict[str, Any] = {"limit": limit}
+    if dispute is not None:
+        clauses += " AND :dispute IN (ca.dispute, cb.dispute)"
+        params["dispute"] = dispute
+    if after is not None:
+        clauses += " AND (p.score, p.id) < (:score, :after)"
+        params |= {"score": after[0], "after": after[1]}
+    rows = uow.all(
+        "SELECT p.id, p.score, p.opened_at, e.reasons, ca.partner AS a_partner, ca.agency AS a_agency, ca.native_id AS a_native,"
+        " da.number AS a_dispute, da.title AS a_title, cb.partner AS b_partner, cb.agency AS b_agency,"
+        " cb.native_id AS b_native, db.number AS b_dispute, db.title AS b_title FROM registry.proposal p"
+        " JOIN registry.link_edge e ON e.a = p.a AND e.b = p.b"
+        " JOIN registry.source_case ca ON ca.id = p.a JOIN registry.source_case cb ON cb.id = p.b"
+        " JOIN registry.dispute da ON da.id = ca.dispute JOIN registry.dispute db ON db.id = cb.dispute"
+        f" WHERE p.state = 'OPEN'{clauses} ORDER BY p.score DESC, p.id DESC LIMIT :limit",
+        **params,
+    )
+    return [
+        {"id": r["id"], "score": r["score"], "opened_at": r["opened_at"], "reasons": r["reasons"],
+         "one": {"partner": r["a_partner"], "agency": r["a_agency"], "native_id": r["a_native"],
+                 "dispute": r["a_dispute"], "title": r["a_title"]},
+         "other": {"partner": r["b_partner"], "agency": r["b_agency"], "native_id": r["b_native"],
+                   "dispute": r["b_dispute"], "title": r["b_title"]}}
+        for r in rows
+    ]  # fmt: skip
+
+
+def settle(uow: UnitOfWork, proposal: UUID, accept: bool, reason: str) -> list[Event]:
+    """Decide a proposal. Raises Unknown, NotAllowed (decided already, no reason)."""
+    lock(uow)
+    row = uow.one("SELECT * FROM registry.proposal WHERE id = :id FOR UPDATE", id=proposal)
+    if row is None:
+        raise Unknown("proposal", proposal)
+    if row["state"] != "OPEN":
+        raise NotAllowed("this proposal is no longer open")
+    state = PROPOSAL.next(row["state"], "accept" if accept else "reject")
+    decision = decide(uow, row["a"], row["b"], "SAME" if accept else "DIFFERENT", reason, proposal)
+    uow.execute(
+        "UPDATE registry.proposal SET state = :state, decided_at = :now, decided_by = :by, reason = :reason WHERE id = :id",
+        state=state,
+        now=uow.now,
+        by=uow.actor.id,
+        reason=reason,
+        id=proposal,
+    )
+    decided: Event = {"event": "link_decided", "proposal": proposal, "decision": decision, "accepted": accept}
+    return [decided, *_follow(uow, [row["a"], row["b"]], reason)]
+
+
+def decide(
+    uow: UnitOfWork, one: int, other: int, verdict: str, reason: str, proposal: UUID | None = None
+) -> UUID:
+    """Write a person's word about a pair of cases; an earlier word about the same pair is taken back by it."""
+    if not reason.strip():
+        raise NotAllowed("a decision needs a reason")
+    a, b = min(one, other), max(one, other)
+    _undo(uow, "a = :a AND b = :b", {"a": a, "b": b}, "replaced by a later decision")
+    decision = uow.new_id()
+    uow.execute(
+        "INSERT INTO registry.link_decision (id, a, b, verdict, at, by, reason, proposal)"
+        " VALUES (:id, :a, :b, :verdict, :now, :by, :reason, :proposal)",
+        id=decision,
+        a=a,
+        b=b,
+        verdict=verdict,
+        now=uow.now,
+        by=uow.actor.id,
+        reason=reason,
+        proposal=proposal,
+    )
+    return decision
+
+
+def _undo(uow: UnitOfWork, where: str, params: dict[str, Any], reason: str) -> list[tuple[int, int]]:
+    rows = uow.all(
+        "UPDATE registry.link_decision SET undone_at = :now, undone_by = :by, undone_reason = :reason"
+        f" WHERE {where} AND undone_at IS NULL RETURNING a, b",
+        now=uow.now,
+        by=uow.actor.id,
+        reason=reason,
+        **params,
+    )
+    return [(row["a"], row["b"]) for row in rows]
+
+
+def _follow(uow: UnitOfWork, cases: list[int], why: str) -> list[Event]:
+    regrouped = regroup(uow, sorted(set(cases)), why)
+    return [*regrouped.events, *refresh(uow, regrouped.disputes), *sync(uow, regrouped.disputes)]
+
+
+def undo(uow: UnitOfWork, decision: UUID, reason: str) -> list[Event]:
+    """Take a decision back: both disputes stand again as before it. Raises Unknown, NotAllowed."""
+    if not reason.strip():
+        raise NotAllowed("taking a decision back needs a reason")
+    lock(uow)
+    pairs = _undo(uow, "id = :id", {"id": decision}, reason)
+    if not pairs:
+        raise Unknown("decision in force", decision)
+    return _follow(uow, list(pairs[0]), reason)
+
+
+def split_off(uow: UnitOfWork, partner: str, native_id: str, reason: str) -> list[Event]:
+    """Keep one case apart from all others of its dispute, whatever the signs. Raises Unknown, NotAllowed."""
+    lock(uow)
+    case = uow.one(
+        "SELECT id, dispute FROM registry.source_case WHERE partner = :p AND native_id = :n",
+        p=partner,
+        n=native_id,
+    )
+    if case is None:
+        raise Unknown("case", native_id)
+    others = uow.all(
+        "SELECT id FROM registry.source_case WHERE dispute = :d AND id <> :id ORDER BY id",
+        d=case["dispute"],
+        id=case["id"],
+    )
+    if not others:
+        raise NotAllowed("the case is alone in its dispute")
+    for other in others:
+        decide(uow, case["id"], other["id"], "DIFFERENT", reason)
+    return _follow(uow, [case["id"], *(o["id"] for o in others)], reason)
+
+
+def attach(uow: UnitOfWork, dispute: UUID, partner: str, native_id: str, reason: str) -> list[Event]:
+    """Say that a case belongs to a dispute (a court's hold found by the account it names). Raises Unknown."""
+    lock(uow)
+    case = uow.one(
+        "SELECT id, dispute FROM registry.source_case WHERE partner = :p AND native_id = :n",
+        p=partner,
+        n=native_id,
+    )
+    if case is None:
+        raise Unknown("case", native_id)
+    if case["dispute"] == current(uow, dispute).id:
+        return []
+    target = anchor(uow, dispute)
+    decide(uow, target, case["id"], "SAME", reason)
+    return _follow(uow, [target, case["id"]], reason)

@@ -1,0 +1,37 @@
+"""Texts of a dispute for lists and search. Two-character Chinese names need pairs of characters as index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from case_registry.projection import Person
+from schemas.identifiers import normalise_name
+
+MAX_GRAMS = 400
+_SIDE = {"applicant": 0, "respondent": 1}
+
+
+def title(cause: str, persons: Sequence[Person]) -> str:
+    """One line for lists: who against whom, about what."""
+    sides: list[list[str]] = [[], []]
+    for person in persons:
+        roles = [_SIDE[role] for *_, role in person.roles if role in _SIDE]
+        if roles:
+            sides[roles[0]].append(person.name)
+    names = " 与 ".join(_several(side) for side in sides if side)
+    return " ".join(part for part in (names, cause) if part)
+
+
+def _several(names: Sequence[str]) -> str:
+    return "、".join(names[:3]) + (f" 等{len(names)}人" if len(names) > 3 else "")
+
+
+def search_text(cause: str, persons: Sequence[Person], numbers: Sequence[str]) -> str:
+    """What search looks through: names, cause, numbers."""
+    return " ".join([*(normalise_name(p.name) for p in persons), cause, *numbers])
+
+
+def bigrams(text: str) -> list[str]:
+    """All pairs of neighbouring characters inside the words of a text."""
+    found = {word[i : i + 2] for word in text.split() for i in range(len(word) - 1)}
+    return sorted(found)[:MAX_GRAMS]

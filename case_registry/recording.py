@@ -1,0 +1,191 @@
+"""record(): a message's records become statements, episodes, links, disputes and what follows from them.
+
+One message at a time through one lock: linking must see every other case, and grouping what it groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from case_registry import link_decisions
+from case_registry.disputes import regroup
+from case_registry.episodes import CaseReading, Episode, read_case
+from case_registry.features import features_of
+from case_registry.linking import judge_again, lock, save_features
+from case_registry.refresh import refresh
+from case_registry.source import DisputeRef, Event, RecordResult, Source
+from case_registry.statements import ensure_cases, fetch, mark_parked, retract, row_of, store
+from case_registry.tables import SavedEpisode, save_episodes
+from case_registry.told import Told
+from foundation.unit_of_work import UnitOfWork
+from schemas.claims import Record
+
+_EVENT_OF = {
+    "hold": "hold_ordered",
+    "confirmation": "confirmation_result",
+    "enforcement": "enforcement_filed",
+    "award": "award_issued",
+    "withdrawal": "withdrawal",
+    "result_ack": "result_acknowledged",
+    "person_check": "person_checked",
+}
+
+
+def record(uow: UnitOfWork, source: Source, message_ref: UUID, records: Sequence[Record]) -> RecordResult:
+    """Take the records of one message.
+
+    `source`: who speaks. `message_ref`: the stored message, kept with every claim. Order of arrival, doubles
+    and delay never change what comes of it. Returns disputes, counts and events for the choreography.
+    """
+    result = RecordResult()
+    if not records:
+        return result
+    lock(uow)
+    rows = [row_of(r) for r in records]
+    cases = ensure_cases(uow, source, [r.native_id for r in records])
+    new = store(uow, cases, message_ref, rows)
+    result.stored, result.duplicates = len(new), len(rows) - len(new)
+    if new:
+        _work_out(uow, {cases[rows[i].native_id] for i in new}, set(new.values()), result)
+    result.disputes = refs_of(uow, cases.values())
+    return result
+
+
+def _work_out(uow: UnitOfWork, touched: set[int], new: set[int], result: RecordResult) -> None:
+    keys = {
+        row["id"]: row
+        for row in uow.all(
+            "SELECT id, partner, agency, native_id, dispute FROM registry.source_case WHERE id = ANY(:ids)",
+            ids=sorted(touched),
+        )
+    }
+    told = fetch(uow, sorted(touched))
+    readings = {case: read_case(statements) for case, statements in told.items()}
+    waiting = [t.id for reading in readings.values() for t in reading.parked]
+    applied = mark_parked(uow, touched, waiting)
+    result.parked = len(new & set(waiting))
+    saved = save_episodes(uow, {case: reading.episodes for case, reading in readings.items()})
+    spoken = [(case, t) for case, ts in told.items() for t in ts if t.id in new | applied]
+    concerned = _link(uow, keys, readings, result)
+    result.events += refresh(uow, concerned, readings)
+    result.events += link_decisions.sync(uow, concerned)
+    result.events = [
+        *_moves(saved, keys), *_said(uow, spoken, keys, readings, waiting), *result.events
+    ]  # fmt: skip
+    _name_disputes(uow, result.events, keys)
+
+
+def _link(
+    uow: UnitOfWork, keys: Mapping[int, Any], readings: Mapping[int, CaseReading], result: RecordResult
+) -> set[UUID]:
+    """Link what changed; returns the disputes concerned."""
+    features = {
+        case: features_of(
+            keys[case]["partner"], keys[case]["agency"], keys[case]["native_id"], reading.episodes
+        )
+        for case, reading in readings.items()
+        if reading.episodes
+    }
+    concerned: set[UUID] = {row["dispute"] for row in keys.values() if row["dispute"]}
+    changed = save_features(uow, features) if features else set()
+    if changed:
+        seeds = judge_again(uow, changed, features)
+        regrouped = regroup(uow, sorted(seeds), "what was told of it")
+        result.events += regrouped.events
+        concerned |= regrouped.disputes
+    return concerned
+
+
+def _moves(saved: Iterable[SavedEpisode], keys: Mapping[int, Any]) -> list[Event]:
+    return [
+        {"event": "episode_opened" if s.was is None else "episode_moved", "case": s.case, "sub_id": s.sub_id,
+         "kind": s.kind, "from": s.was, "to": s.now}
+        for s in saved
+    ]  # fmt: skip
+
+
+def _said(
+    uow: UnitOfWork, spoken: Sequence[tuple[int, Told]], keys: Mapping[int, Any],
+    readings: Mapping[int, CaseReading], waiting: Sequence[int],
+) -> list[Event]:  # fmt: skip
+    events: list[Event] = []
+    for case, told in spoken:
+        if told.kind not in _EVENT_OF:
+            continue
+        if told.id in waiting:
+            events.append({"event": "parked", "case": case, "sub_id": told.sub_id, "kind": told.kind})
+        elif _in_force(told, readings[case].episodes):
+            event = {**told.data, "event": _EVENT_OF[told.kind], "case": case, "sub_id": told.sub_id,
+                     "event_at": told.event_at, "message": told.message}  # fmt: skip
+            if told.kind == "person_check":
+                event["disputes"] = _disputes_of_person(uow, told)
+            events.append(event)
+    return events
+
+
+def _in_force(told: Told, episodes: Sequence[Episode]) -> bool:
+    """Whether what was said still holds: a result that a later one replaced moves nothing any more."""
+    if told.kind == "confirmation":
+        return any(e.sub_id == told.sub_id and e.confirmation == told.data for e in episodes)
+    if told.kind == "award":
+        return any(told.data in e.awards for e in episodes)
+    if told.kind == "withdrawal":
+        return any(e.withdrawn for e in episodes)
+    return True
+
+
+def _disputes_of_person(uow: UnitOfWork, told: Told) -> list[dict[str, Any]]:
+    """The disputes in which the checked person is a party, as dispute id, number and roles."""
+    identity = str(told.data.get("id_number") or told.sub_id or "")
+    for claim in told.claims:
+        if claim.field == "parties" and isinstance(claim.value, list):
+            identity = identity or next(
+                (str(p["id_number"]) for p in claim.value if isinstance(p, dict) and p.get("id_number")), ""
+            )
+    rows = uow.all(
+        "SELECT d.id AS dispute_id, d.number AS dispute, array_agg(DISTINCT p.role) AS roles FROM registry.party p"
+        " JOIN registry.episode e ON e.id = p.episode JOIN registry.source_case c ON c.id = e.source_case"
+        " JOIN registry.dispute d ON d.id = c.dispute WHERE p.id_number = :identity GROUP BY d.id, d.number ORDER BY d.number",
+        identity=identity,
+    )
+    return [dict(row) for row in rows]
+
+
+def _name_disputes(uow: UnitOfWork, events: list[Event], keys: Mapping[int, Any]) -> None:
+    """Put into each event whose case it is about: partner, agency, native id, dispute."""
+    cases = {e["case"] for e in events if "case" in e}
+    if not cases:
+        return
+    rows = uow.all(
+        "SELECT c.id, c.partner, c.agency, c.native_id, d.id AS dispute_id, d.number AS dispute FROM registry.source_case c"
+        " LEFT JOIN registry.dispute d ON d.id = c.dispute WHERE c.id = ANY(:ids)",
+        ids=sorted(cases),
+    )
+    about = {row["id"]: {k: v for k, v in row.items() if k != "id"} for row in rows}
+    for event in events:
+        if "case" in event:
+            for name, value in about[event.pop("case")].items():
+                event.setdefault(name, value)
+
+
+def refs_of(uow: UnitOfWork, cases: Iterable[int]) -> list[DisputeRef]:
+    """The disputes of these cases, oldest first."""
+    rows = uow.all(
+        "SELECT d.id, d.number FROM registry.dispute d WHERE d.id IN"
+        " (SELECT dispute FROM registry.source_case WHERE id = ANY(:ids)) ORDER BY d.seq",
+        ids=sorted(cases),
+    )
+    return [DisputeRef(row["id"], row["number"]) for row in rows]
+
+
+def retract_message(uow: UnitOfWork, message: UUID, reason: str) -> RecordResult:
+    """Take back all that a message said (found wrong after it was taken); nothing is deleted."""
+    lock(uow)
+    result = RecordResult()
+    cases = retract(uow, message, reason)
+    if cases:
+        _work_out(uow, set(cases), set(), result)
+        result.disputes = refs_of(uow, cases)
+    return result

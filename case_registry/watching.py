@@ -1,0 +1,45 @@
+"""One round of the watch: lamps, reminders, gaps, provisional dates, grades that move by time; then the rows follow."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from case_registry import watch
+from case_registry.refresh import refresh
+from case_registry.source import Event
+from foundation.unit_of_work import UnitOfWork
+
+
+def watch_deadlines(uow: UnitOfWork) -> list[Event]:
+    """Do all that time alone makes due; safe to run as often as one likes. Returns events for the choreography.
+
+    Events: `lamp_changed`, `deadline_reminder`, `gap_alarm`, `transport_alarm`, and what follows for disputes.
+    """
+    watch.settle_provisional(uow)
+    events = [*watch.light_lamps(uow), *watch.send_reminders(uow), *watch.raise_gaps(uow)]
+    cases = sorted({event["case"] for event in events})
+    named = watch.name_cases(uow, cases)
+    for event in events:
+        event.update(named.get(event.pop("case"), {}))
+    concerned: set[UUID] = {row["dispute_id"] for row in named.values() if row["dispute_id"]}
+    concerned |= {row["dispute"] for row in uow.all(_DUE_FACTORS, now=uow.now, most=watch.BATCH)}
+    return [*events, *refresh(uow, sorted(concerned))]
+
+
+_DUE_FACTORS = """
+SELECT f.dispute FROM registry.factor f JOIN registry.dispute d ON d.id = f.dispute
+WHERE d.merged_into IS NULL AND f.computed <> 'NONE'
+  AND (f.lower_since IS NOT NULL OR d.grade <> f.computed OR f.review_on <= CAST(:now AS date))
+ORDER BY f.changed_at LIMIT :most
+"""
+
+
+def after_act(uow: UnitOfWork, clock: UUID) -> list[Event]:
+    """What follows at once from an act on a clock: its lamp, and its dispute's row."""
+    case = uow.scalar("SELECT source_case FROM registry.clock WHERE id = :id", id=clock)
+    named = watch.name_cases(uow, [case])[case]
+    events = watch.light_lamps(uow, [case])
+    for event in events:
+        event.pop("case")
+        event.update(named)
+    return [*events, *(refresh(uow, [named["dispute_id"]]) if named["dispute_id"] else [])]
