@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lxml import etree
-from lxml.builder import ElementMaker  # type: ignore[import-not-found]
+from lxml.builder import ElementMaker
 
 from escrow.rail_types import CancelRequest, RailContext
 from escrow.rails.bank_direct.iso import CAMT_055, NAMESPACE, PAIN_001, parse_document

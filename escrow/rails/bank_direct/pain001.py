@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lxml import etree
-from lxml.builder import ElementMaker  # type: ignore[import-not-found]
+from lxml.builder import ElementMaker
 
 from escrow.rail_types import Instruction, RailContext
 from escrow.rails.bank_direct.iso import (
