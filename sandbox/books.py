@@ -119,7 +119,7 @@ class Books:
                     entry.partner, entry.direction, entry.operation, entry.request_id, entry.at.isoformat(),
                     entry.method, entry.url, _json(entry.headers), entry.body, digest, entry.status,
                     _json(entry.reply_headers), entry.reply, entry.verdict, _json(list(entry.findings)), entry.fault,
-                    first["seq"] if first else None, int(bool(first) and first["digest"] != digest),
+                    first["seq"] if first is not None else None, int(first is not None and first["digest"] != digest),
                 ),
             )  # fmt: skip
             return int(cursor.lastrowid or 0)

@@ -109,7 +109,7 @@ def control_router(
         return {"at": clock.now().isoformat(), "virtual": clock.is_virtual}
 
     @router.post("/clock")
-    async def set_clock(order: Request) -> dict[str, Any]:
+    async def set_clock(order: Request) -> Any:
         def work(told: dict[str, Any]) -> dict[str, Any]:
             at = told.get("at")
             clock.set(None if at is None else datetime.fromisoformat(str(at)))

@@ -17,11 +17,12 @@ FORMATS = FormatChecker(formats=())
 
 
 def _format(name: str, read: Any) -> None:
-    @FORMATS.checks(name, raises=(ValueError, TypeError))
     def check(value: object) -> bool:
         if isinstance(value, str):
             read(value)
         return True
+
+    FORMATS.checks(name, raises=(ValueError, TypeError))(check)
 
 
 def _zoned(text: str) -> None:

@@ -34,7 +34,7 @@ def parse_xml(raw: bytes, max_bytes: int = 40_000_000) -> etree._Element:
         root = etree.fromstring(raw, parser)
     except (etree.XMLSyntaxError, ValueError) as trouble:
         raise SoapTrouble("XML_NOT_WELL_FORMED", str(trouble)[:200]) from trouble
-    if root.getroottree().docinfo.doctype:
+    if root.getroottree().docinfo.doctype:  # type: ignore[union-attr]
         raise SoapTrouble("XML_DTD_FORBIDDEN", "a document type declaration is not taken")
     return root
 
@@ -104,7 +104,7 @@ def envelope(version: str, payload: etree._Element) -> bytes:
 
 def element(namespace: str, name: str, children: list[tuple[str, str | None]]) -> etree._Element:
     """`<name xmlns=namespace>` with text children in the order given; None leaves one out."""
-    root = etree.Element(f"{{{namespace}}}{name}", nsmap={None: namespace})
+    root = etree.Element(f"{{{namespace}}}{name}", nsmap={None: namespace})  # type: ignore[dict-item]
     for child, text in children:
         if text is not None:
             etree.SubElement(root, f"{{{namespace}}}{child}").text = text

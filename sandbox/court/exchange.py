@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from lxml import etree
 from sandbox.clock import BEIJING
 from sandbox.court.batch import KINDS
 from sandbox.court.files import MAX_FILES, PARTNER, CourtFiles
-from sandbox.desk import Answer, Desk, Inbound, finding
+from sandbox.court.results import Fields, content_digest, take_result
+from sandbox.desk import Answer, Desk, Finding, Inbound, finding
 from sandbox.faults import Fault
 from sandbox.soap import CONTENT_TYPE, SOAP11, Service, SoapTrouble, element, envelope, fault11, read_envelope
 
@@ -21,8 +21,6 @@ SERVICE = Service(Path(__file__).parent / "contract" / "court-exchange.wsdl")
 NS = SERVICE.namespace
 TICKET_LIFE = timedelta(minutes=30)
 RATE_PER_MINUTE, SILENCE = 10, timedelta(minutes=5)
-DOCUMENT_BYTES = 8 * 1024 * 1024
-Fields = list[tuple[str, str | None]]
 
 
 class CourtExchange:
@@ -81,15 +79,21 @@ class CourtExchange:
         return Answer(500, body, CONTENT_TYPE[SOAP11], verdict=f"REFUSED {code}", findings=[note])
 
     def _reply(
-        self, operation: str, fields: Fields, more: list[etree._Element] | None = None, **books: object
+        self,
+        operation: str,
+        fields: Fields,
+        more: list[etree._Element] | None = None,
+        *,
+        request_id: str | None = None,
+        digest: str = "",
+        notes: list[Finding] | None = None,
     ) -> Answer:
         payload = element(NS, f"{operation}Response", fields)
         payload.extend(more or [])
         code = fields[0][1] or ""
         answer = Answer(200, envelope(SOAP11, payload), CONTENT_TYPE[SOAP11])
         answer.verdict = "ACCEPTED" if code == "C0000" else f"REFUSED {code}"
-        for name, value in books.items():
-            setattr(answer, name, value)
+        answer.request_id, answer.digest, answer.findings = request_id, digest, notes or []
         return answer
 
     # Rules that hold for every call
@@ -168,15 +172,13 @@ class CourtExchange:
 
     def _acknowledge(self, told: dict[str, str]) -> Answer:
         result, detail = told["result"], told.get("detail", "")
-        books = {
-            "request_id": told["fileName"],
-            "digest": hashlib.sha256(f"{result}|{detail}".encode()).hexdigest(),
-        }
+        digest = hashlib.sha256(f"{result}|{detail}".encode()).hexdigest()
+        fields: Fields = [("code", "C0000"), ("message", "")]
         if result not in ("0", "1", "2"):
-            return self._reply("AckBatch", [("code", "C0201"), ("message", "result 只能是 0、1、2")], **books)
-        if not self._files.acknowledge(told["fileName"], result, detail):
-            return self._reply("AckBatch", [("code", "C0404"), ("message", "没有这个文件")], **books)
-        return self._reply("AckBatch", [("code", "C0000"), ("message", "")], **books)
+            fields = [("code", "C0201"), ("message", "result 只能是 0、1、2")]
+        elif not self._files.acknowledge(told["fileName"], result, detail):
+            fields = [("code", "C0404"), ("message", "没有这个文件")]
+        return self._reply("AckBatch", fields, request_id=told["fileName"], digest=digest)
 
     def _query(self, told: dict[str, str]) -> Answer:
         mark, number = told.get("caseMark", ""), told.get("caseNo", "")
@@ -186,52 +188,8 @@ class CourtExchange:
         return self._reply("QueryCase", [("code", "C0404"), ("message", "查无此案")])
 
     def _result(self, told: dict[str, str]) -> Answer:
-        request = told["requestId"]
-        said = {key: value for key, value in told.items() if key != "ticket"}
-        digest = hashlib.sha256(repr(sorted(said.items())).encode()).hexdigest()
-        books: dict[str, object] = {"request_id": request, "digest": digest}
-        kept = self._desk.books.get(PARTNER, "result", request)
-        if kept and kept["digest"] != digest:
-            return self._reply(
-                "SubmitMediationResult", [("code", "C0208"), ("message", "同号不同内容")], **books
-            )
-        code, text = _result_trouble(told)
-        if code:
-            return self._reply("SubmitMediationResult", [("code", code), ("message", text)], **books)
-        notes = []
-        if told["resultCode"] == "02" and (
-            told.get("amount") or told.get("agreementNo") or told.get("document")
-        ):
-            notes.append(
-                finding(
-                    "CONCESSION_DISCLOSED", "/SubmitMediationResult", "amount or agreement", "the result only"
-                )
-            )
-        if self._desk.books.get(PARTNER, "case", told["caseMark"]) is None:
-            notes.append(
-                finding("UNKNOWN_CASE", "/SubmitMediationResult/caseMark", told["caseMark"], "a case we sent")
-            )
-        if not kept:
-            number = self._desk.books.next_number(PARTNER, "result")
-            kept = {"digest": digest, "receipt": f"CR{self._desk.clock.beijing():%Y%m%d}{number:06d}", **said}
-            self._desk.books.put(PARTNER, "result", request, kept)
-        fields: Fields = [("code", "C0000"), ("message", ""), ("receiptNo", kept["receipt"])]
-        return self._reply("SubmitMediationResult", fields, findings=notes, **books)
-
-
-def _result_trouble(told: dict[str, str]) -> tuple[str, str]:
-    if not told["requestId"]:
-        return "C0201", "requestId 为空"
-    if told["resultCode"] not in ("01", "02"):
-        return "C0201", "resultCode 只能是 01（成功）、02（不成）"
-    try:
-        datetime.strptime(told["resultDate"].replace("-", ""), "%Y%m%d")  # noqa: DTZ007 (a date)
-    except ValueError:
-        return "C0201", "resultDate 不是日期"
-    if told.get("amount") and not re.fullmatch(r"\d{1,13}(\.\d{1,2})?", told["amount"]):
-        return "C0306", "amount 不可读"
-    if bool(told.get("document")) != bool(told.get("documentName")):
-        return "C0201", "document 与 documentName 要同时有"
-    if len(told.get("document", "")) > DOCUMENT_BYTES:
-        return "C0201", "document 超过 8 MB"
-    return "", ""
+        digest = content_digest(told)
+        fields, notes = take_result(self._desk, told, digest)
+        return self._reply(
+            "SubmitMediationResult", fields, request_id=told["requestId"], digest=digest, notes=notes
+        )

@@ -87,4 +87,6 @@ def test_html_while_upgrading_and_secret_ended_on_order(sandbox: Sandbox) -> Non
     assert reply.status_code == 200 and reply.text.startswith("<html>")
     sandbox.order("offer", "gateway", expire="request")
     assert ask(sandbox, secret)["code"] == "05"
-    assert "calls nobody" in sandbox.refused("emit", "gateway", json={})
+    told = sandbox.order("emit", "gateway", json={"code": "00", "data": [PERSON]})
+    assert told["verdict"] == "OFFERED" and told["persons"] == [PERSON["gmsfhm"]]
+    assert "no rows" in sandbox.refused("offer", "gateway", json={"code": "00", "data": None})
