@@ -64,12 +64,9 @@ class BankEnd:
         box.http.put("/control/endpoints", json={"bank": f"{listener.url}/bank"})
 
     def _answer(self, seen: Seen) -> Reply:
-        told = json.loads(seen.body)
-        return (
-            200,
-            "application/json",
-            json.dumps({"requestId": told["requestId"], "code": self.code, "message": ""}).encode(),
-        )
+        answer = {"requestId": json.loads(seen.body)["requestId"], "code": self.code, "message": ""}
+        self.answered += 1
+        return 200, "application/json", json.dumps(answer).encode()
 
     # --- what the hub sends ---------------------------------------------------------------------------------
 
