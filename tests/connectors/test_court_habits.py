@@ -91,9 +91,7 @@ def test_dates_that_are_none_refuse_the_row(wire: str) -> None:
 
 def test_versions_sort_as_times_whatever_form_they_came_in() -> None:
     told = ["2026-4-2T9:42:32", "2026-04-02 09:42:31", "02APR26", "2026-04-02T09:42:33"]
-    found = [
-        case("<更新时间>2026-04-03T12:00:00<", f"<更新时间>{each}<").records[0].version for each in told
-    ]
+    found = [case("<更新时间>2026-04-03T12:00:00<", f"<更新时间>{each}<").records[0].version for each in told]
     assert sorted(found) == [found[2], found[1], found[0], found[3]]
 
 
@@ -113,7 +111,9 @@ def test_amounts(wire: str, fen: int) -> None:
     assert fields(reading)["claimed_fen"] == fen
 
 
-@pytest.mark.parametrize("wire", ["-300.00", "-1", "1,23,45", "1.001", "NaN", "3万余元", "Infinity", "1e5", "无"])
+@pytest.mark.parametrize(
+    "wire", ["-300.00", "-1", "1,23,45", "1.001", "NaN", "3万余元", "Infinity", "1e5", "无"]
+)
 def test_amounts_that_refuse_the_row(wire: str) -> None:
     reading = case("<诉讼标的金额>97937.00<", f"<诉讼标的金额>{wire}<")
     path = "/民事案件/案件列表/R[1]/民事案件基本信息/诉讼标的金额"
@@ -182,7 +182,11 @@ def test_the_ledger() -> None:
     assert fields(reading)["organisation"] == "瓯栖县鹿栖街道人民调解委员会"
     assert (sixth.parties or ())[2].extra["short_form"] is True
     assert {record.version for record in reading.records} == {("0000-00-00T00:00:00+08:00", "2026-04-07")}
-    assert [fields(reading, row)["opened_on"] for row in range(3)] == ["2026-02-12", "2026-02-09", "2026-02-15"]
+    assert [fields(reading, row)["opened_on"] for row in range(3)] == [
+        "2026-02-12",
+        "2026-02-09",
+        "2026-02-15",
+    ]
     assert first.references[0].value == first.native_id
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,8 +13,24 @@ from schemas.canonical import canonical_json
 from schemas.exchange import Reading
 from tests.connectors.court_side import EXAMPLES, FILES, content, push, read
 
+pytestmark = pytest.mark.slow
 SMALL = [name for name in FILES if (EXAMPLES / name).stat().st_size < 20_000]
-NASTY = ["", " ", "0", "-1", "NaN", "1e9999", "\u0661", "9" * 400, "２０２６", "\U00020bb7", "&#0;", "]]>", "=1+1", "20JAN21"]
+NASTY = [
+    "",
+    " ",
+    "0",
+    "-1",
+    "NaN",
+    "1e9999",
+    "\u0661",
+    "9" * 400,
+    "２０２６",
+    "\U00020bb7",
+    "&#0;",
+    "]]>",
+    "=1+1",
+    "20JAN21",
+]
 SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 
 
@@ -74,7 +91,11 @@ def test_anything_in_a_pushed_archive(body: bytes) -> None:
 
 
 @SETTINGS
-@given(rows=st.lists(st.recursive(st.none() | st.booleans() | st.text(max_size=8) | st.integers(), st.lists), max_size=4))
+@given(
+    rows=st.lists(
+        st.recursive(st.none() | st.booleans() | st.text(max_size=8) | st.integers(), st.lists), max_size=4
+    )
+)
 def test_anything_in_a_list(rows: list[object]) -> None:
     import json
 

@@ -147,7 +147,9 @@ def test_wrong_root_and_namespace() -> None:
 
 
 def test_comments_inside_a_value_change_nothing() -> None:
-    told = CASE.replace("<案件标识>3399", "<案件标识>33<!-- x -->99").replace("<立案日期>", "<?x y?><立案日期>")
+    told = CASE.replace("<案件标识>3399", "<案件标识>33<!-- x -->99").replace(
+        "<立案日期>", "<?x y?><立案日期>"
+    )
     assert read(told).records == read(CASE).records
 
 

@@ -1,0 +1,320 @@
+"""The court adapter on the wire: its client against the court's stand-in, its service against zeep."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+import zeep
+
+from connectors.court_feed import client, list_walk, mapping, service
+from connectors.court_feed.session import CourtAway
+from foundation.wire import Wire
+from schemas.exchange import ConnectorContext, HttpRequest, Known, Outcome
+from schemas.findings import Finding, Refused
+from tests.connectors.adapter_server import adapter_server
+from tests.connectors.answering_server import Call, answering
+from tests.connectors.court_side import EXAMPLES, FILES, LATER, content, notice, push, read, text
+from tests.sandbox.conftest import Sandbox, hub, sandbox  # noqa: F401
+
+pytestmark = pytest.mark.slow
+BEIJING_NINE = datetime.fromisoformat("2026-04-01T09:00:00+08:00")
+MANIFEST = tomllib.loads((EXAMPLES.parent / "partner.toml").read_text("utf-8"))
+SECRETS = {
+    "court_feed.user": "oqhub",
+    "court_feed.password": "test-only",
+    "court_feed.list_token": "test-only",
+}
+
+
+@dataclass
+class SecretsOnly:
+    """The shared secrets of the sandbox, as the key store gives them."""
+
+    told: dict[str, str] = field(default_factory=lambda: dict(SECRETS))
+
+    def secret(self, name: str) -> str:
+        return self.told[name]
+
+
+def context(url: str, now: datetime = BEIJING_NINE, **state: Any) -> ConnectorContext:
+    return ConnectorContext(url, MANIFEST, SecretsOnly(), now, lambda: UUID(int=7), state)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def wire() -> Any:
+    made = Wire()
+    yield made
+    made.close()
+
+
+def test_files_are_pulled_acknowledged_and_then_gone(sandbox: Sandbox, wire: Wire) -> None:  # noqa: F811
+    archive = base64.b64encode(content("c07")).decode()
+    sandbox.order("offer", "court", kind="AJXX", content_base64=archive, file_name=FILES[6][4:])
+    ctx = context(f"{sandbox.url}/court")
+    pulled = client.pull(wire, ctx, "AJXX", "")
+    (message,) = pulled.messages
+    assert message.content == content("c07") and message.filename == FILES[6][4:]
+    reading = mapping.read(message, Known())
+    assert reading.message_id == read(content("c07"), FILES[6]).message_id and len(reading.records) == 3
+    # not acknowledged: offered again, and known by its id
+    again = client.pull(wire, ctx, "AJXX", pulled.next_cursor)
+    assert [m.content for m in again.messages] == [message.content]
+    client.acknowledge(wire, ctx, message, Outcome(reading.message_id, "ACCEPTED"))
+    assert client.pull(wire, ctx, "AJXX", pulled.next_cursor).messages == ()
+    assert len(sandbox.books("court", operation="Login")["entries"]) == 1
+    assert client.pull(wire, ctx, "ZXLA", "").messages == ()
+
+
+def test_a_file_whose_digest_is_wrong_is_refused_and_told_so(sandbox: Sandbox, wire: Wire) -> None:  # noqa: F811
+    archive = base64.b64encode(content("c07")).decode()
+    sandbox.order("offer", "court", kind="AJXX", content_base64=archive, file_name=FILES[6][4:])
+    sandbox.order("faults", "court", kind="wrong_signature", times=1, operation="PullBatch")
+    ctx = context(f"{sandbox.url}/court")
+    (message,) = client.pull(wire, ctx, "AJXX", "").messages
+    reading = mapping.read(message, Known())
+    assert [f.code for f in reading.findings] == ["DIGEST_MISMATCH"]
+    client.acknowledge(wire, ctx, message, Outcome("x", "REFUSED", reading.findings))
+    said = sandbox.books("court", operation="AckBatch")["entries"][-1]
+    assert "<ns0:result>1</ns0:result>" in json.dumps(said) or ">1<" in json.dumps(said)
+
+
+def test_more_without_a_file_ends_the_asking(sandbox: Sandbox, wire: Wire) -> None:  # noqa: F811
+    sandbox.order("offer", "court", rules={"empty_more": 1})
+    pulled = client.pull(wire, context(f"{sandbox.url}/court"), "AJXX", "AJXX20260401000000:0")
+    assert pulled.messages == () and pulled.next_cursor == "AJXX20260401000000:0" and not pulled.more
+
+
+def test_a_dead_ticket_is_renewed_once(sandbox: Sandbox, wire: Wire) -> None:  # noqa: F811
+    dead = {"ticket": "T-old", "at": BEIJING_NINE.isoformat()}
+    ctx = context(f"{sandbox.url}/court", ticket=dead)
+    assert client.pull(wire, ctx, "AJXX", "").messages == ()
+    assert ctx.state["ticket"]["ticket"] != "T-old"
+    assert len(sandbox.books("court", operation="Login")["entries"]) == 1
+    # after 30 minutes from issue a new one is asked for before anything else
+    later = replace(ctx, now=BEIJING_NINE + timedelta(minutes=31))
+    sandbox.clock("2026-04-01T09:31:00+08:00")
+    client.pull(wire, later, "AJXX", "")
+    assert len(sandbox.books("court", operation="Login")["entries"]) == 2
+
+
+def test_outages_are_told_apart(sandbox: Sandbox, wire: Wire) -> None:  # noqa: F811
+    with pytest.raises(CourtAway) as away:
+        client.pull(wire, context("http://127.0.0.1:1/court"), "AJXX", "")
+    assert away.value.kind == "unreachable"
+    wrong = context(f"{sandbox.url}/court")
+    wrong.keys.told["court_feed.password"] = "other"  # type: ignore[attr-defined]
+    with pytest.raises(CourtAway) as away:
+        client.pull(wire, wrong, "AJXX", "")
+    assert away.value.kind == "refused"
+    sandbox.order("offer", "court", rules={"maintenance": True})
+    sandbox.clock("2026-04-01T02:00:00+08:00")
+    with pytest.raises(CourtAway) as away:
+        client.pull(wire, context(f"{sandbox.url}/court"), "AJXX", "")
+    assert away.value.kind == "busy"
+
+
+def test_the_result_goes_out_and_nothing_of_what_was_conceded(sandbox: Sandbox, wire: Wire) -> None:  # noqa: F811
+    ctx = context(f"{sandbox.url}/court")
+    body = {
+        "native_id": "339920269804007904",
+        "case_number": "(2026)浙0399民诉前调1803号",
+        "event": "failed",
+        "on": "2026-04-10",
+        "organisation": "瓯栖县江蓠镇人民调解委员会",
+        "mediator": "王红强",
+        "message_id": "SC02R",
+        "amount_fen": 5986860,
+        "agreement_number": "A-1",
+        "offers": ["愿付三万"],
+    }
+    made = client.build("SubmitMediationResult", body, ctx)
+    assert made == client.build("SubmitMediationResult", body, ctx)
+    told = made.decode()
+    assert "<ns0:resultCode>02<" in told and "<ns0:resultDate>2026-04-10<" in told
+    for secret in ("59868.60", "A-1", "愿付", "amount", "document"):
+        assert secret not in told
+    result = client.send(wire, ctx, "SubmitMediationResult", made)
+    assert (result.outcome, result.code) == ("DELIVERED", "C0000") and result.text.startswith("CR")
+    assert client.send(wire, ctx, "SubmitMediationResult", made).text == result.text
+    other = client.build("SubmitMediationResult", {**body, "on": "2026-04-11"}, ctx)
+    assert client.send(wire, ctx, "SubmitMediationResult", other).outcome == "PERMANENT"
+    notes = json.dumps(
+        sandbox.books("court", operation="SubmitMediationResult")["entries"], ensure_ascii=False
+    )
+    assert "CONCESSION_DISCLOSED" not in notes and "SCHEMA_VIOLATION" not in notes
+
+
+def test_an_application_and_late_money_carry_a_document(sandbox: Sandbox, wire: Wire) -> None:  # noqa: F811
+    ctx = context(f"{sandbox.url}/court")
+    body = {
+        "native_id": "339920269804007904",
+        "agreement_number": "瓯栖调〔2026〕江蓠0112号",
+        "amount_fen": 9201800,
+        "parties": ["朱福", "某医院"],
+    }
+    for event in ("confirmation_application", "late_money"):
+        told = {
+            **body,
+            "event": event,
+            "message_id": event,
+            "received_fen": 3067266,
+            "received_on": "2026-05-25",
+        }
+        made = client.build("SubmitMediationResult", told, ctx)
+        assert b"document>" in made and b"resultCode>01<" in made
+        assert client.send(wire, ctx, "SubmitMediationResult", made).outcome == "DELIVERED"
+    with pytest.raises(Refused):
+        client.build("SubmitMediationResult", {**body, "event": "offer_made"}, ctx)
+    with pytest.raises(Refused):
+        client.build("QueryCase", body, ctx)
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"),
+    [("reset", "UNKNOWN"), ("half_answer", "UNKNOWN"), ("http_500", "UNKNOWN"), ("fault", "RETRY")],
+)
+def test_sending_into_trouble(sandbox: Sandbox, wire: Wire, kind: str, outcome: str) -> None:  # noqa: F811
+    ctx = context(f"{sandbox.url}/court")
+    made = client.build(
+        "SubmitMediationResult", {"native_id": "1", "event": "failed", "message_id": "m"}, ctx
+    )
+    client.pull(wire, ctx, "AJXX", "")
+    sandbox.order("faults", "court", kind=kind, times=1, operation="SubmitMediationResult")
+    assert client.send(wire, ctx, "SubmitMediationResult", made).outcome == outcome
+    assert client.send(wire, ctx, "SubmitMediationResult", made).outcome == "DELIVERED"
+    nowhere = context("http://127.0.0.1:1")
+    assert client.send(wire, nowhere, "SubmitMediationResult", made).outcome == "RETRY"
+
+
+def test_one_case_can_be_asked_for(sandbox: Sandbox, wire: Wire) -> None:  # noqa: F811
+    ctx = context(f"{sandbox.url}/court")
+    assert client.query_case(wire, ctx, "nobody") is None
+    archive = base64.b64encode(content("c07")).decode()
+    sandbox.order("offer", "court", kind="AJXX", content_base64=archive, file_name=FILES[6][4:])
+    message = client.query_case(wire, ctx, "339920269902002566")
+    assert message is not None
+    assert mapping.read(message, Known()).records[0].native_id == "339920269902002566"
+
+
+def test_the_list_is_walked_twice(sandbox: Sandbox, wire: Wire) -> None:  # noqa: F811
+    rows = json.loads(text("c05"))["content"]["list"]
+    sandbox.order("offer", "court", list_rows=rows)
+    ctx = context(f"{sandbox.url}/court")
+    pulled = client.pull(wire, ctx, "CDFB", "")
+    assert len(pulled.messages) == 1 and pulled.next_cursor == "20260401085000"
+    reading = mapping.read(pulled.messages[0], Known())
+    assert len(reading.records) == 9 and not reading.findings
+    assert {r.version[1] for r in reading.records} == {"2026-04-01T09:00:00+08:00"}
+    assert len(sandbox.books("court", operation="cdfb")["entries"]) == 2
+    client.acknowledge(wire, ctx, pulled.messages[0], Outcome("x", "ACCEPTED"))
+    wrong = context(f"{sandbox.url}/court")
+    wrong.keys.told["court_feed.list_token"] = "other"  # type: ignore[attr-defined]
+    with pytest.raises(CourtAway) as away:
+        client.pull(wire, wrong, "CDFB", "")
+    assert away.value.kind == "refused"
+
+
+def test_a_row_that_slips_between_two_pages_is_found_by_the_second_walk(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(list_walk, "PAGE_SIZE", 2)
+    rows = [
+        {"rnum": n, "ajbs": str(n), "ah": f"(2026)浙0399民诉前调{n}号", "ajlb": "9901"}
+        for n in (1, 2, 3, 4, 5)
+    ]
+    asked: list[int] = []
+
+    def answer(call: Call) -> tuple[int, dict[str, str], bytes]:
+        page = int(call.path.split("pageNum=")[1].split("&")[0])
+        asked.append(page)
+        if len(asked) == 2:
+            rows.remove(rows[0])  # row 3 slips onto page 1 while page 2 is asked for
+        shown = rows[(page - 1) * 2 : page * 2]
+        content = {"total": 5, "totalPages": 3, "pageSize": 2, "pageNum": page, "list": shown}
+        body = json.dumps({"code": 200, "msg": "", "content": content}).encode()
+        return 200, {"Content-Type": "application/json"}, body
+
+    with answering(answer) as url:
+        pulled = client.pull(wire, context(url), "CDFB", "20260401000000")
+    seen = {r.native_id for m in pulled.messages for r in mapping.read(m, Known()).records}
+    assert seen == {"1", "2", "3", "4", "5"} and asked.count(1) == 2
+    assert "gxsj" not in str(pulled)
+
+
+def test_acknowledgements() -> None:
+    bad = Finding("ID_FORMAT", "/a/R[1]", "x", "y", scope="row", partner_code="C0305")
+    assert client.acknowledgement(Outcome("m", "ACCEPTED")) == ("0", "")
+    assert client.acknowledgement(Outcome("m", "DUPLICATE")) == ("0", "")
+    assert client.acknowledgement(Outcome("m", "ACCEPTED", (bad, bad))) == (
+        "2",
+        "/a/R[1]=C0305;/a/R[1]=C0305",
+    )
+    assert client.acknowledgement(Outcome("m", "QUARANTINED", (bad,)))[0] == "1"
+
+
+def test_the_served_contract_by_zeep() -> None:
+    archive = content("c07")
+    told = {
+        "sender": "3399",
+        "batchNo": "B-1",
+        "fileName": FILES[6][4:],
+        "md5": hashlib.md5(archive).hexdigest(),
+        "sentAt": "20260402010300",
+        "content": archive,
+    }
+    with adapter_server(mapping, service, Known(), LATER) as (url, inbox):
+        court = zeep.Client(f"{url}?wsdl").service
+        first, again = court.ReceiveBatch(**told), court.ReceiveBatch(**told)
+        assert first.code == again.code == "C0000" and first.receiptNo == again.receiptNo == "R0000"
+        other = content("c08")
+        changed = {**told, "md5": hashlib.md5(other).hexdigest(), "content": other}
+        assert court.ReceiveBatch(**changed).code == "C0207"
+        swapped = {**told, "md5": hashlib.md5(content("c28")).hexdigest(), "content": content("c28")}
+        assert court.ReceiveBatch(**swapped).code == "C0201"
+        assert court.ReceiveBatch(**{**told, "md5": "0" * 32}).code == "C0205"
+        freeze = court.ReceiveNotice(sender="3399", noticeId="N1", sentAt="20260409090000", xml=text("c17"))
+        assert freeze.code == "C0000"
+        quarantined = court.ReceiveNotice(
+            sender="3399", noticeId="N1", sentAt="20260409090000", xml=text("c18")
+        )
+        assert quarantined.code == "C0208"
+        rows = court.ReceiveNotice(sender="3399", noticeId="N2", sentAt="20260409090000", xml=text("c23"))
+        path = "/民事案件/案件列表/R[2]/民事案件基本信息/诉讼标的金额"
+        assert (rows.code, rows.message) == ("C0000", f"{path}=C0306")
+        assert len(inbox.stored) == 8
+
+
+@pytest.mark.parametrize(
+    ("body", "action", "status", "code"),
+    [
+        (b"<not soap/>", "", 500, "C0201"),
+        (b"\xff\xfe<", "", 500, "C0102"),
+        (push("B", content("c07")).encode(), "ReceiveNotice", 200, "C0201"),
+        (notice("N", text("c12")).encode(), "ReceiveNotice", 200, "C0101"),
+        (notice("N", text("c11")).encode(), "ReceiveNotice", 200, "C0305"),
+        (push("B", content("c07"), content="@@").encode(), "ReceiveBatch", 200, "C0201"),
+        (b"<!DOCTYPE x><x/>", "", 500, "C0101"),
+    ],
+)
+def test_bad_calls_are_answered_with_a_code(body: bytes, action: str, status: int, code: str) -> None:
+    with adapter_server(mapping, service, Known(), LATER) as (url, _):
+        headers = {"SOAPAction": f'"urn:ouqi-court:receiver:2019#{action}"'} if action else {}
+        reply = httpx.post(url, content=body, headers=headers, trust_env=False)
+    assert reply.status_code == status and f"<code>{code}</code>" in reply.text
+
+
+def test_a_caller_from_elsewhere_is_refused() -> None:
+    request = HttpRequest("POST", "/", {}, b"", LATER, client_address="192.0.2.7")
+    with pytest.raises(Refused) as refused:
+        service.unpack(request, Known())
+    answer = service.refuse(refused.value.findings, request)
+    assert answer.status == 500 and b"soap:Client" in answer.body
