@@ -35,7 +35,7 @@ DOC = f"""
     doc_md=DOC,
 )
 def escrow_reconcile() -> None:
-    @task(task_display_name="对账", map_index_template="{{ params.day }}")
+    @task(task_display_name="对账")
     def reconcile() -> dict[str, object]:
         from hub import jobs
 
