@@ -52,12 +52,13 @@ def test_we_take_the_wallets_bill():
     lines = [
         line("payout", -5592701, "OQ1", "T1"),
         line("refund", 5592701, "OQ1", "T1"),
-        line("top_up", 100, "", "T2"),
+        line("top_up", 100, "OQ2T1", "T2"),
     ]
     text = wallet_bill.details(lines)
     advice = ALIPAY.statement(text.encode("gbk"), context(ALIPAY))
     assert not advice.findings and [one.signed for one in advice.lines] == [-5592701, 5592701, 100]
     assert [one.returned for one in advice.lines] == ["", "REFUND", ""]
+    assert advice.lines[2].our_number == "OQ2T1"
     zipped = wallet_bill.Bills(None, SimpleNamespace(lines=lambda day: lines)).zip(datetime(2026, 3, 21))
     again = ALIPAY.verify(Incoming(zipped, "file"), context(ALIPAY))
     assert again.compare_digest == advice.compare_digest and again.lines == advice.lines

@@ -41,7 +41,10 @@ def read(content: bytes, ctx: RailContext) -> Advice:
     compare = sha256_hex(text.encode("utf-8"))
     statement_id = compare[:32]
     rows = list(_rows(text))
-    lines = [line for place, row in enumerate(rows, 1) for line in _lines(row, place, account, statement_id)]
+    words = list(ctx.manifest["statement"]["return_words"])
+    lines = [
+        line for place, row in enumerate(rows, 1) for line in _lines(row, place, account, statement_id, words)
+    ]
     stated = next((m for c in comments if (m := re.search(r"交易合计[：:]\s*(\d+)\s*笔", c))), None)
     if stated and int(stated[1]) != len(rows):
         _refuse("COUNT_MISMATCH", "#交易合计", stated[1], str(len(rows)))
@@ -101,11 +104,13 @@ def _rows(text: str) -> Iterator[dict[str, str]]:
         _refuse("SCHEMA_VIOLATION", "/", "no columns", "the columns of the bill")
 
 
-def _lines(row: dict[str, str], place: int, account: str, statement_id: str) -> Iterator[StatementLine]:
+def _lines(
+    row: dict[str, str], place: int, account: str, statement_id: str, words: list[str]
+) -> Iterator[StatementLine]:
     amount = _money(row, _AMOUNT, place)
     done = _time(row, place)
     party = _PARTY_FORM.fullmatch(row[_PARTY])
-    returned = amount > 0 and bool(row[_OURS])
+    returned = amount > 0 and any(word in row[_KIND] for word in words)
     line = StatementLine(
         account=account,
         booked=True,
