@@ -22,6 +22,7 @@ from cryptography.x509.oid import NameOID
 from lxml import etree
 
 from escrow.rail_types import OutgoingRequest, RailContext
+from escrow.rails.bank_direct import pain001
 from escrow.rails.bank_direct.iso import CAMT_055, NAMESPACE, PAIN_001, TYPES, refuse
 from schemas.findings import Finding, Refused
 from schemas.wide import BEIJING
@@ -61,8 +62,6 @@ def key_id(certificate: x509.Certificate) -> str:
 
 def wrap(document: bytes, ctx: RailContext) -> OutgoingRequest:
     """POST an approved document. Raises Refused when the document must not leave (see pain001.check)."""
-    from escrow.rails.bank_direct import pain001
-
     tag = etree.QName(etree.fromstring(document)).namespace or ""
     message_type = tag.removeprefix(NAMESPACE)
     if message_type not in (PAIN_001, CAMT_055):
