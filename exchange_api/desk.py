@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-import case_registry
 from exchange_api.people import Caller, Work, hub_of, need
 from exchange_api.problem import Forbidden
 from foundation import clock, outbox
@@ -120,13 +119,6 @@ def outbox_list(
 def outbox_replay(outbox_id: UUID, body: ReasonIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, "operator")
     return {"replayed": outbox.replay(uow, outbox_id, body.reason)}
-
-
-@router.get("/exchange/parked", summary="Records that wait for their case 挂起记录")
-def parked(uow: Work, native_id: Annotated[list[str], Query(max_length=50)]) -> dict[str, Any]:
-    """How many records wait for a case under these numbers."""
-    need(uow.actor, *WATCHERS)
-    return {"parked": case_registry.parked_count(uow, native_id)}
 
 
 @router.get("/alarms", summary="Open alarms 待处理告警")

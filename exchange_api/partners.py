@@ -80,7 +80,7 @@ def _handler(hub: Hub, adapter: Connector, endpoint: Endpoint) -> Callable[[Requ
             body = await read_body(request, endpoint.max_bytes)
         except TooLarge:
             finding = Finding(
-                "BODY_TOO_LARGE",
+                "TOO_LARGE",
                 "/",
                 f"over {endpoint.max_bytes} bytes",
                 f"at most {endpoint.max_bytes} bytes",

@@ -10,13 +10,19 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
+import case_registry
 from schemas.findings import FINDING_CODES, Finding, Refused
 from schemas.state_machine import IllegalMove
 
 STATUS_OF = {
     "UNKNOWN_ORIGINAL": 404,
     "SAME_ID_OTHER_BYTES": 409,
-    "BODY_TOO_LARGE": 413,
+    "NOT_FOUND": 404,
+    "NOT_AUTHORISED": 403,
+    "SAME_PERSON": 403,
+    "ILLEGAL_STATE": 409,
+    "BUSINESS_KEY_CONFLICT": 409,
+    "TOO_LARGE": 413,
     "SIGNATURE_INVALID": 401,
     "SIGNATURE_MISSING": 401,
     "CERT_UNKNOWN": 401,
@@ -70,6 +76,14 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(IllegalMove)
     def _illegal(_request: Request, error: IllegalMove) -> JSONResponse:
         return problem(409, "ILLEGAL_MOVE", f"{error.machine}: {error.state} 不能 {error.event}")
+
+    @app.exception_handler(case_registry.Unknown)
+    def _unknown(_request: Request, error: case_registry.Unknown) -> JSONResponse:
+        return problem(404, "NOT_FOUND", str(error))
+
+    @app.exception_handler(case_registry.NotAllowed)
+    def _not_allowed(_request: Request, error: case_registry.NotAllowed) -> JSONResponse:
+        return problem(409, "NOT_ALLOWED", str(error))
 
     @app.exception_handler(Forbidden)
     def _forbidden(_request: Request, error: Forbidden) -> JSONResponse:

@@ -131,11 +131,15 @@ def _confirmation_moved(uow: UnitOfWork, event: Event) -> None:
 
 def _confirmation_result(uow: UnitOfWork, event: Event) -> list[Event]:
     """A court confirmed, refused or revoked: the agreement and the escrow follow; another sum stops releases."""
-    number = str(event.get("mediation_number") or "")
-    matter = mediation.matter_by_number(uow, number) if number else None
-    live = mediation.live_agreement(uow, matter["id"]) if matter else None
-    if matter is None or live is None:
-        return []
+    for number in _office_numbers(uow, event):
+        matter = mediation.matter_by_number(uow, number)
+        live = mediation.live_agreement(uow, matter["id"]) if matter else None
+        if live is not None:
+            return _confirmed(uow, event, number, live)
+    return []
+
+
+def _confirmed(uow: UnitOfWork, event: Event, number: str, live: dict[str, Any]) -> list[Event]:
     moves = {"CONFIRMED": "confirm", "REFUSED": "refuse", "WITHDRAWN": "refuse", "REVOKED": "revoke"}
     events: list[Event] = []
     try:
@@ -159,15 +163,27 @@ def _court_document(uow: UnitOfWork, event: Event) -> list[Event]:
 
 
 def _enforcement(uow: UnitOfWork, event: Event) -> list[Event]:
-    number = str(event.get("mediation_number") or "")
-    return (
-        list(escrow.enforcement_filed(uow, number).events) if number and escrow.has_case(uow, number) else []
-    )
+    events: list[Event] = []
+    for number in _office_numbers(uow, event):
+        if escrow.has_case(uow, number):
+            events += escrow.enforcement_filed(uow, number).events
+    return events
 
 
 def _withdrawn(uow: UnitOfWork, event: Event) -> list[Event]:
-    number = str(event.get("mediation_number") or "")
-    return list(escrow.note_withdrawal(uow, number).events) if number and escrow.has_case(uow, number) else []
+    events: list[Event] = []
+    for number in _office_numbers(uow, event):
+        if event["agency"] != "mediation" and escrow.has_case(uow, number):
+            events += escrow.note_withdrawal(uow, number).events
+    return events
+
+
+def _office_numbers(uow: UnitOfWork, event: Event) -> list[str]:
+    """Mediation numbers of the office's own cases in the dispute that an event is about."""
+    if not event.get("dispute"):
+        return []
+    record = case_registry.dispute(uow, event["dispute"])
+    return [each["native_id"] for each in record["episodes"] if each["agency"] == "mediation"]
 
 
 # -- money -----------------------------------------------------------------------------------------------
@@ -177,8 +193,14 @@ def _summarise(uow: UnitOfWork, mediation_number: str) -> list[Event]:
     """The registry shows what the escrow says of itself."""
     if not escrow.has_case(uow, mediation_number):
         return []
-    summary = escrow.escrow_case(uow, mediation_number)
-    return list(case_registry.escrow_summary(uow, mediation_number, summary))
+    refs = case_registry.disputes_of(uow, mediation_number)
+    if not refs:
+        return []
+    whole = escrow.escrow_case(uow, mediation_number)
+    summary = {
+        name: value for name, value in whole.items() if name in ("state", "flags") or name.endswith("_fen")
+    }
+    return list(case_registry.escrow_summary(uow, refs[0].id, summary))
 
 
 def _completed(uow: UnitOfWork, event: Event) -> None:

@@ -19,7 +19,7 @@ BANK_KINDS = frozenset({"card", "account"})
 
 
 def terms_of(uow: UnitOfWork, matter_id: UUID) -> escrow.AgreementTerms | None:
-    """Terms of the matter's agreement in force, or None when no payee has an account to be paid to."""
+    """Terms of the matter's agreement in force, or None when there is none."""
     matter = mediation.matter(uow, matter_id)
     live = mediation.live_agreement(uow, matter_id)
     if matter is None or live is None:
@@ -31,11 +31,9 @@ def terms_of(uow: UnitOfWork, matter_id: UUID) -> escrow.AgreementTerms | None:
         for party in matter["parties"]
         if party["key"] in payees | payers
     )
-    if any(party.role == "PAYEE" and not party.accounts for party in parties):
-        return None
-    dispute = case_registry.dispute(uow, matter["mediation_number"])
+    refs = case_registry.disputes_of(uow, matter["mediation_number"])
     return escrow.AgreementTerms(
-        dispute=dispute["number"] if dispute else matter["mediation_number"],
+        dispute=refs[0].number if refs else matter["mediation_number"],
         mediation_number=matter["mediation_number"],
         agreement_no=live["number"],
         title=matter["cause"],
@@ -120,7 +118,7 @@ def prefixes(told: dict[str, str]) -> dict[str, str]:
 
 def court_document(event: dict[str, Any]) -> escrow.CourtDocument:
     """The escrow's form of a court's freeze, extension, lifting or deduction."""
-    data = event["data"]
+    data = event
     return escrow.CourtDocument(
         document_no=str(data.get("document_no") or ""),
         measure=str(data["measure"]),

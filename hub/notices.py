@@ -41,9 +41,10 @@ BASIS = {
 def tell(uow: UnitOfWork, event: str, mediation_number: str, **facts: Any) -> int:
     """Owe every partner that wants to hear of ``event`` a message about its own case; returns how many."""
     matter = mediation.matter_by_number(uow, mediation_number)
-    dispute = case_registry.dispute(uow, mediation_number)
-    if matter is None or dispute is None:
+    refs = case_registry.disputes_of(uow, mediation_number)
+    if matter is None or not refs:
         return 0
+    dispute = case_registry.dispute(uow, refs[0].number)
     sent = 0
     for adapter in all_connectors().values():
         operation = adapter.notice(event)
@@ -62,11 +63,12 @@ def _cases(adapter: Connector, event: str, dispute: dict[str, Any]) -> list[tupl
     wanted = ABOUT.get(event, ())
     found: dict[str, str] = {}
     for episode in dispute["episodes"]:
-        if episode["partner"] != adapter.id or episode.get("withdrawn"):
+        if episode["partner"] != adapter.id or episode["state"] == "WITHDRAWN":
             continue
-        if wanted and episode["proceeding_kind"] not in wanted:
+        if wanted and episode["kind"] not in wanted:
             continue
-        found.setdefault(episode["native_id"], str(episode.get("case_number") or episode.get("sub_id") or ""))
+        stated = episode["fields"].get("case_number", {}).get("value")
+        found.setdefault(episode["native_id"], str(stated or episode["sub_id"] or ""))
     # One application goes out for one agreement, whichever of the partner's cases it is filed under.
     return list(found.items())[:1] if event == "confirmation_application" else list(found.items())
 
@@ -126,4 +128,5 @@ def count_owed(uow: UnitOfWork, mediation_number: str) -> list[dict[str, Any]]:
         "SELECT count(*) FROM exchange.outbox WHERE body->>'mediation_number' = :n AND state <> 'DELIVERED'",
         n=mediation_number,
     )
-    return list(case_registry.set_notices_owed(uow, mediation_number, int(owed)))
+    refs = case_registry.disputes_of(uow, mediation_number)
+    return list(case_registry.set_notices_owed(uow, refs[0].id, int(owed))) if refs else []

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from sandbox.rewrite import rewrite_story
@@ -33,7 +34,7 @@ def main() -> int:
             return 2
         if not options.json:
             print(f"— {story.id} {story.title}", flush=True)
-        results = play(hub, stand_ins, story, lambda step: _report(story, step, options.json))
+        results = play(hub, stand_ins, story, partial(_report, story, as_json=options.json))
         failed += any(result.wrong for result in results)
     if not options.json:
         print(f"{len(names) - failed} of {len(names)} stories matched at every step", flush=True)
@@ -58,7 +59,7 @@ def _fresh(hub: HubApi, name: str, seed: int | None) -> Story:
         return _rewritten(folder, seed)
     for each in range(MOST_SEEDS):
         story = _rewritten(folder, each)
-        if not any(find_dispute(hub, row) for row in story.disputes.values()):
+        if not any(find_dispute(hub, row)["dispute"] for row in story.disputes.values()):
             return story
     raise RuntimeError(f"story {name} was played {MOST_SEEDS} times in this database")
 
@@ -73,7 +74,7 @@ def _rewritten(folder: Path, seed: int) -> Story:
     return load(target, target / "disputes.csv")
 
 
-def _report(story: Story, step: StepResult, as_json: bool) -> None:
+def _report(story: Story, step: StepResult, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"story": story.id, **as_dict(step)}, ensure_ascii=False), flush=True)
         return

@@ -37,30 +37,17 @@ def look(hub: HubApi, story: Story) -> Seen:
     seen = Seen()
     for key, row in story.disputes.items():
         found = find_dispute(hub, row)
-        seen.stages[key] = found["stage"] if found else "NONE"
-        seen.holders[key] = (found["holder"] or "-") if found else "-"
-        seen.numbers[key] = found["number"] if found else ""
-        if found:
-            seen.flags |= set(found["flags"])
-        parked = hub.get(READER, "/v1/exchange/parked", native_id=row.agency_numbers)["parked"]
-        if parked:
-            seen.flags = {flag for flag in seen.flags if not flag.startswith("PARKED:")} | {
-                f"PARKED:{parked}"
-            }
+        seen.stages[key], seen.holders[key] = found["stage"], found["holder"]
+        seen.numbers[key] = found["dispute"] or ""
+        seen.flags |= set(found["flags"])
         seen.escrow[key] = escrow_of(hub, row)
     return seen
 
 
-def find_dispute(hub: HubApi, row: StoryDispute) -> dict[str, Any] | None:
-    """The hub's record of a story's dispute, by any agency's number."""
-    for number in row.agency_numbers:
-        try:
-            found: dict[str, Any] = hub.get(READER, "/v1/dispute", number=number)
-            return found
-        except HubRefused as refused:
-            if refused.status != 404:
-                raise
-    return None
+def find_dispute(hub: HubApi, row: StoryDispute) -> dict[str, Any]:
+    """Where the hub says a story's dispute is, by the agencies' own numbers; ``dispute`` is None when unknown."""
+    found: dict[str, Any] = hub.get(READER, "/v1/whereabouts", ref=row.references)
+    return found
 
 
 def escrow_of(hub: HubApi, row: StoryDispute) -> dict[str, Any]:

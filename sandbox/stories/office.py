@@ -38,10 +38,11 @@ class Office:
         found = self.matter(row)
         if found:
             return found
-        came = find_dispute(self._hub, row)
+        came = find_dispute(self._hub, row)["dispute"]
         referral = ""
         if came:
-            numbers = {each["native_id"] for each in came["episodes"] if each["agency"] != "court"}
+            episodes = self._hub.get("auditor1", "/v1/dispute", number=came)["episodes"]
+            numbers = {each["native_id"] for each in episodes if each["agency"] != "court"}
             referral = next((number for number in row.agency_numbers if number in numbers), "")
         body = {
             "mediation_number": row.mediation_number,

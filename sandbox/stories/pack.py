@@ -51,6 +51,18 @@ class StoryDispute:
         return self.row["mediation_no"]
 
     @property
+    def references(self) -> list[str]:
+        """``agency:number`` of every agency that may know this dispute."""
+        columns = {
+            "mediation": "mediation_no",
+            "petition": "petition_no",
+            "court": "court_mark",
+            "arbitration": "arbitration_id",
+            "procuratorate": "procuratorate_no",
+        }
+        return [f"{agency}:{self.row[name]}" for agency, name in columns.items() if self.row.get(name)]
+
+    @property
     def agency_numbers(self) -> list[str]:
         """The numbers under which the agencies know this dispute, the office's first."""
         names = ("mediation_no", "petition_no", "court_mark", "arbitration_id", "procuratorate_no")

@@ -121,11 +121,12 @@ def _matches(stage: Stage, step: Step) -> judge.Seen | None:
 def _hold_what_comes_later(stage: Stage, later: tuple[Step, ...]) -> None:
     """The next step may be a message that the hub sends by itself: let it wait at the partner until then."""
     following = later[0] if later else None
-    if following and following.sender == "hub" and following.receiver in stage.stand_ins.partners:
-        if following.receiver not in stage.held:
-            stage.stand_ins.hold(following.receiver)
-            stage.held.add(following.receiver)
-            stage.told[following.receiver] = stage.stand_ins.last_entry(following.receiver)
+    if following is None or following.sender != "hub" or following.receiver in stage.held:
+        return
+    if following.receiver in stage.stand_ins.partners:
+        stage.stand_ins.hold(following.receiver)
+        stage.held.add(following.receiver)
+        stage.told[following.receiver] = stage.stand_ins.last_entry(following.receiver)
 
 
 def _shown(step: Step, seen: judge.Seen, notes: list[str]) -> str:

@@ -1,0 +1,201 @@
+"""Disputes over REST: list, record on both time axes, timeline, whereabouts, proposals, conflicts, hand-overs."""
+
+from __future__ import annotations
+
+import base64
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Query, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+import case_registry
+from exchange_api.people import Work, hub_of, need
+from foundation.journal import disclose
+from foundation.unit_of_work import UnitOfWork
+from hub import choreography, feedback
+from schemas.findings import Finding, Refused
+
+router = APIRouter(prefix="/v1", tags=["disputes 纠纷"])
+READERS = (
+    "intake_clerk", "mediator", "reviewer", "assessor", "administrator", "cashier", "checker", "releaser",
+    "supervision_officer", "auditor", "operator",
+)  # fmt: skip
+SEES_SEALED = ("supervision_officer", "auditor")
+
+
+class DecisionIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    accept: bool
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class ValueIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    value: Any
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class FeedbackIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    native_id: str = Field(min_length=1, max_length=60)
+
+
+def found_number(uow: UnitOfWork, number: str) -> str:
+    """Our number of the dispute that anybody calls by ``number``. Raises Refused (404)."""
+    refs = case_registry.disputes_of(uow, number)
+    if not refs:
+        raise Refused(
+            Finding("NOT_FOUND", "number", number, "a dispute's number, or an agency's number for it")
+        )
+    return refs[0].number
+
+
+@router.get("/disputes", summary="List, newest move first 纠纷列表")
+def disputes(
+    uow: Work,
+    stage: str = Query(default="", max_length=30),
+    holder: str = Query(default="", max_length=30),
+    town: str = Query(default="", max_length=60),
+    flag: str = Query(default="", max_length=60),
+    lamp: str = Query(default="", max_length=10),
+    agency: str = Query(default="", max_length=30),
+    text: str = Query(default="", max_length=60),
+    cursor: str = Query(default="", max_length=200),
+    limit: int = Query(default=50, ge=1, le=200),
+) -> dict[str, Any]:
+    """At most ``limit`` disputes and the cursor of the next page (null at the end)."""
+    need(uow.actor, *READERS)
+    filters = case_registry.Filters(
+        stage=stage, holder=holder, town=town, flag=flag, lamp=lamp, agency=agency, text=text,
+        sealed=uow.actor.has(*SEES_SEALED),
+    )  # fmt: skip
+    page = case_registry.find_disputes(uow, filters, after=_after(cursor), limit=limit)
+    return {"disputes": page.rows, "cursor": _cursor(page.next)}
+
+
+def _after(cursor: str) -> tuple[datetime, int] | None:
+    if not cursor:
+        return None
+    try:
+        at, seq = orjson.loads(base64.urlsafe_b64decode(cursor))
+        return datetime.fromisoformat(at), int(seq)
+    except (ValueError, TypeError):
+        raise Refused(Finding("CODE_UNKNOWN", "cursor", cursor[:40], "a cursor of an earlier page")) from None
+
+
+def _cursor(after: tuple[datetime, int] | None) -> str | None:
+    if after is None:
+        return None
+    return base64.urlsafe_b64encode(orjson.dumps([after[0].isoformat(), after[1]])).decode()
+
+
+@router.get("/dispute", summary="One record, by any agency's number 纠纷档案")
+def dispute(
+    uow: Work,
+    number: str = Query(min_length=1, max_length=140),
+    as_true_on: date | None = None,
+    as_known_on: AwareDatetime | None = None,
+) -> dict[str, Any]:
+    """What was true on a day, or what we knew at a moment; without them: now. Each look leaves a line."""
+    need(uow.actor, *READERS)
+    ours = found_number(uow, number)
+    found = case_registry.dispute(uow, ours, as_true_on=as_true_on, as_known_on=as_known_on)
+    if found["sealed"] and not uow.actor.has(*SEES_SEALED):
+        raise Refused(
+            Finding("NOT_FOUND", "number", number, "a dispute's number, or an agency's number for it")
+        )
+    disclose(
+        uow, recipient=uow.actor.id, purpose="read", subject=ours, fields=["record"], basis="个人信息保护法 第13条第3项"
+    )  # fmt: skip
+    return found
+
+
+@router.get("/dispute/timeline", summary="What happened, in order 时间线")
+def timeline(uow: Work, number: str = Query(min_length=1, max_length=140)) -> dict[str, Any]:
+    need(uow.actor, *READERS)
+    return {"timeline": case_registry.timeline(uow, found_number(uow, number))}
+
+
+@router.get("/whereabouts", summary="Where is it, by agencies' own numbers 去向")
+def whereabouts(uow: Work, ref: Annotated[list[str], Query(max_length=20)]) -> dict[str, Any]:
+    """``ref`` is ``agency:number``, several times; also finds statements that still wait for their case."""
+    need(uow.actor, *READERS)
+    references = [(agency, native) for agency, _, native in (each.partition(":") for each in ref)]
+    spot = case_registry.whereabouts_of(uow, references)
+    return {
+        "dispute": spot.dispute.number if spot.dispute else None,
+        "stage": spot.stage,
+        "holder": spot.holder,
+        "flags": spot.flags,
+    }
+
+
+@router.get("/proposals", summary="Links for a person to decide 待确认归并")
+def proposals(
+    uow: Work, number: str = Query(default="", max_length=140), limit: int = Query(default=50, ge=1, le=200)
+) -> dict[str, Any]:
+    """With both sides and the reasons field by field; ``number`` limits to one dispute."""
+    need(uow.actor, "reviewer", "intake_clerk", "administrator", "auditor", "supervision_officer")
+    refs = case_registry.disputes_of(uow, number) if number else []
+    if number and not refs:
+        return {"proposals": []}
+    return {"proposals": case_registry.proposals(uow, dispute=refs[0].id if refs else None, limit=limit)}
+
+
+@router.post("/proposals/{proposal_id}/decision", summary="One dispute, or two 确认或否定归并")
+def decide(proposal_id: UUID, body: DecisionIn, uow: Work) -> dict[str, Any]:
+    need(uow.actor, "reviewer", "administrator")
+    events = case_registry.decide_link(uow, proposal_id, body.accept, body.reason)
+    choreography.follow(uow, events)
+    return {"proposal": str(proposal_id), "accepted": body.accept}
+
+
+@router.post("/link-decisions/{decision_id}/undo", summary="Take a decision back 撤销归并决定")
+def undo(decision_id: UUID, body: DecisionIn, uow: Work) -> dict[str, Any]:
+    """``accept`` must be false: the decision no longer holds; both histories stand as before it."""
+    need(uow.actor, "reviewer", "administrator")
+    choreography.follow(uow, case_registry.undo_link(uow, decision_id, body.reason))
+    return {"decision": str(decision_id), "undone": True}
+
+
+@router.get("/conflicts", summary="Values two sources state differently 数据冲突")
+def conflicts(uow: Work) -> dict[str, Any]:
+    need(uow.actor, *READERS)
+    return {"conflicts": case_registry.conflicts(uow)}
+
+
+@router.post("/conflicts/{conflict_id}/decision", summary="Decide a conflict 裁定冲突")
+def decide_conflict(conflict_id: UUID, body: ValueIn, uow: Work) -> dict[str, Any]:
+    need(uow.actor, "reviewer", "administrator", "supervision_officer")
+    choreography.follow(uow, case_registry.decide_conflict(uow, conflict_id, body.value, body.reason))
+    return {"conflict": str(conflict_id), "decided": True}
+
+
+@router.get("/board", summary="Counts of the county 看板")
+def board(uow: Work, county: str = Query(default="", max_length=6)) -> dict[str, Any]:
+    need(uow.actor, *READERS)
+    return case_registry.board(uow, county)
+
+
+@router.get("/my-work", summary="What waits for me 我的工作")
+def my_work(uow: Work) -> dict[str, Any]:
+    return {"work": case_registry.my_work(uow, uow.actor.roles)}
+
+
+@router.post("/feedback", summary="Tell an agency where its case is 反馈去向")
+def give_feedback(body: FeedbackIn, uow: Work, request: Request) -> dict[str, Any]:
+    """Says where the case is, nothing of the parties' offers."""
+    need(uow.actor, "supervision_officer", "mediator", "reviewer")
+    return {
+        "messages": feedback.tell_whereabouts(uow, body.native_id),
+        "by": hub_of(request).settings.environment,
+    }
+
+
+@router.get("/state-hash", summary="SHA-256 of all valid-time facts 状态摘要")
+def state_hash(uow: Work) -> dict[str, str]:
+    need(uow.actor, "operator", "auditor")
+    return {"state_hash": case_registry.state_hash(uow)}
