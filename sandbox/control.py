@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlite3 import Row
 from typing import Any, Protocol
 
+from anyio import to_thread
 from fastapi import APIRouter, FastAPI, HTTPException, Request
 from starlette.concurrency import run_in_threadpool
 
@@ -212,7 +213,8 @@ def control_app(
             await asyncio.sleep(TICK_S)
             for partner, standin in standins.items():
                 try:
-                    await run_in_threadpool(standin.tick)
+                    # abandoned when the process ends: a delivery cut off there is made again after the restart
+                    await to_thread.run_sync(standin.tick, abandon_on_cancel=True)
                 except Exception:  # a stand-in's trouble must not stop the others' re-deliveries
                     log.exception("tick of %s", partner)
 

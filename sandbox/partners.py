@@ -23,7 +23,11 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     # loopback only: the stand-ins know test secrets and take orders from anybody who can reach them
     uvicorn.run(
-        make_app(told.var, told.hub, told.seed), host="127.0.0.1", port=told.port, log_level="warning"
+        make_app(told.var, told.hub, told.seed),
+        host="127.0.0.1",
+        port=told.port,
+        log_level="warning",
+        timeout_graceful_shutdown=5,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import threading
 import time
@@ -15,6 +16,7 @@ import httpx
 import pytest
 import uvicorn
 
+from sandbox.certificates import name_of, rsa_key, self_signed
 from sandbox.partners_app import make_app
 
 Reply = tuple[int, str, bytes]
@@ -112,8 +114,17 @@ class Sandbox:
         raise AssertionError("did not come about")
 
 
+@pytest.fixture(scope="session")
+def made_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Key pair of one stand-in, made once for the session: making RSA keys is what takes time."""
+    home = tmp_path_factory.mktemp("keys")
+    self_signed(home / "jcy.crt", rsa_key(home / "jcy.key"), name_of("330399J", "sandbox", "test"))
+    return home
+
+
 @pytest.fixture
-def sandbox(tmp_path: Path, hub: Listener) -> Iterator[Sandbox]:
+def sandbox(tmp_path: Path, hub: Listener, made_keys: Path) -> Iterator[Sandbox]:
+    shutil.copytree(made_keys, tmp_path / "sandbox/procuratorate")
     port = free_port()
     server = uvicorn.Server(
         uvicorn.Config(make_app(tmp_path, hub.url, seed=7), host="127.0.0.1", port=port, log_level="error")

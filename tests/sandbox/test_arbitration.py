@@ -12,6 +12,8 @@ import pytest
 
 from tests.sandbox.conftest import Listener, Sandbox
 
+pytestmark = pytest.mark.slow
+
 SECRET = b"test-only-arbitration-webhook"
 
 

@@ -13,6 +13,8 @@ import pytest
 from tests.sandbox.conftest import Listener, Sandbox
 from tests.sandbox.test_arbitration import bearer, case, event, request
 
+pytestmark = pytest.mark.slow
+
 
 def consent(sandbox: Sandbox, headers: dict[str, str], told: dict[str, Any]) -> httpx.Response:
     return sandbox.http.post("/arbitration/v1/consent-award-requests", json=told, headers=headers)

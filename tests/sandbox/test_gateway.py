@@ -11,6 +11,8 @@ import pytest
 
 from tests.sandbox.conftest import Sandbox
 
+pytestmark = pytest.mark.slow
+
 API = "/gateway/gateway/api/001008010010001/dataSharing/abc123.htm"
 PERSON = {"xm": "吴艳晓", "gmsfhm": "330399199312029976", "swbs": "1"}
 

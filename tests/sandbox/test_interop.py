@@ -23,6 +23,8 @@ from tests.sandbox.test_court import prelitigation
 from tests.sandbox.test_petition import ROW
 from tests.sandbox.test_procuratorate import case as jcy_case
 
+pytestmark = pytest.mark.slow
+
 SECRETS = {
     "court_feed.user": "oqhub", "court_feed.password": "test-only", "court_feed.list_token": "test-only",
     "petition_asmx.token": "test-only", "arbitration_rest.client_id": "oqhub", "arbitration_rest.client_secret": "test-only",

@@ -11,6 +11,8 @@ from requests import Session
 
 from tests.sandbox.conftest import Listener, Reply, Sandbox, Seen
 
+pytestmark = pytest.mark.slow
+
 ROW: dict[str, Any] = {
     "XFJBH": "XF33039920260360004", "XFRXM": "朱福", "XFRQ": "2026-03-14", "XFXS": "02", "RS": 1, "NRFL": "0501",
     "WTSD": "330399102", "NR": "要求赔偿92018.00元", "CFXF": "0", "BLZT": "02", "CZLX": "A", "BBH": 1,

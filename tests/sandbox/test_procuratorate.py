@@ -21,6 +21,8 @@ from sandbox.procuratorate.wss import Signer, WssTrouble, body_digest, canonical
 from sandbox.soap import SOAP12, element, parse_xml
 from tests.sandbox.conftest import Listener, Reply, Sandbox, Seen
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "connectors/procuratorate_wss/examples"
 PACK_CERTIFICATE = Path(__file__).parent / "data/jcy.test.crt"
 PACK_TIME = datetime(2026, 3, 2, 1, 0, 10, tzinfo=UTC)
