@@ -17,7 +17,6 @@ from case_registry import conflict_tasks as _conflicts
 from case_registry import factor_log as _factor_log
 from case_registry import link_decisions as _proposals
 from case_registry.deadlines import all_rules as deadline_rules
-from case_registry.disputes import current as _current
 from case_registry.disputes import dispute_ref
 from case_registry.history import timeline
 from case_registry.link_decisions import attach, proposals, split_off
@@ -37,7 +36,8 @@ from case_registry.source import DisputeRef, Event, NotAllowed, RecordResult, So
 from case_registry.state_hash import state_hash
 from case_registry.watching import after_act as _after_act
 from case_registry.watching import watch_deadlines
-from case_registry.where import disputes_of, whereabouts_of
+from case_registry.where import disputes_of, parked_count, whereabouts_of
+from case_registry.words import word, words
 from foundation.unit_of_work import UnitOfWork
 from schemas.claims import JsonValue
 
@@ -69,6 +69,7 @@ __all__ = [
     "my_work",
     "note_indicator",
     "override_grade",
+    "parked_count",
     "proposals",
     "recall_referral",
     "record",
@@ -89,6 +90,8 @@ __all__ = [
     "undo_link",
     "watch_deadlines",
     "whereabouts_of",
+    "word",
+    "words",
 ]
 
 
@@ -112,13 +115,13 @@ def decide_conflict(uow: UnitOfWork, conflict: UUID, value: JsonValue, reason: s
     return refresh_disputes(uow, [_conflicts.settle(uow, conflict, value, reason)])
 
 
-def refresh_disputes(uow: UnitOfWork, disputes: Iterable[UUID]) -> list[Event]:
+def refresh_disputes(uow: UnitOfWork, disputes: Iterable[str | UUID]) -> list[Event]:
     """Bring the read side of these disputes to what is known."""
-    return _refresh(uow, [_current(uow, d).id for d in disputes])
+    return _refresh(uow, [dispute_ref(uow, d).id for d in disputes])
 
 
 def note_indicator(
-    uow: UnitOfWork, dispute: UUID, indicator: str, step: str, reason: str, source: str = ""
+    uow: UnitOfWork, dispute: str | UUID, indicator: str, step: str, reason: str, source: str = ""
 ) -> list[Event]:
     """Record what only people can state of a dispute's risk (a threat, arrears). Raises Unknown, NotAllowed."""
     _factor_log.note(uow, dispute, indicator, step, reason, source)
@@ -127,7 +130,7 @@ def note_indicator(
 
 def override_grade(
     uow: UnitOfWork,
-    dispute: UUID,
+    dispute: str | UUID,
     grade: str,
     code: str,
     reason: str,
@@ -141,7 +144,7 @@ def override_grade(
     return refresh_disputes(uow, [dispute])
 
 
-def strike_off_factor(uow: UnitOfWork, dispute: UUID, reason: str) -> list[Event]:
+def strike_off_factor(uow: UnitOfWork, dispute: str | UUID, reason: str) -> list[Event]:
     """Take a factor off the list once its score has been below it long enough. Raises NotAllowed."""
     return [_factor_log.strike_off(uow, dispute, reason), *refresh_disputes(uow, [dispute])]
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from case_registry.linking import CaseRow, component, groups
 from case_registry.source import DisputeRef, Event, Unknown
 from foundation.unit_of_work import UnitOfWork
+from schemas.case_numbers import normalise_case_number
 
 
 @dataclass
@@ -123,31 +124,33 @@ def _point_merged(
         found.disputes.add(row["id"])
 
 
-def dispute_ref(uow: UnitOfWork, number: str) -> DisputeRef:
-    """The dispute that bears this number, or the one it was merged into. Raises Unknown."""
+def dispute_ref(uow: UnitOfWork, name: str | UUID) -> DisputeRef:
+    """The dispute of that name: our number or id, or any agency's own number for one of its cases.
+
+    One that was merged away leads to the dispute it became part of; where a number is borne by several
+    disputes, the oldest is taken. Raises Unknown.
+    """
+    folded = normalise_case_number(str(name))
     row = uow.one(
-        "WITH RECURSIVE way AS (SELECT id, number, merged_into FROM registry.dispute WHERE number = :number"
-        " UNION ALL SELECT d.id, d.number, d.merged_into FROM way JOIN registry.dispute d ON d.id = way.merged_into)"
-        " SELECT id, number FROM way WHERE merged_into IS NULL",
-        number=number,
+        "WITH RECURSIVE named AS ("
+        " SELECT id, number, merged_into, seq FROM registry.dispute WHERE number = :name OR id::text = :name"
+        " UNION (SELECT id, number, merged_into, seq FROM registry.dispute WHERE numbers && CAST(:numbers AS text[])"
+        "   AND merged_into IS NULL)),"
+        " way AS (SELECT * FROM named"
+        " UNION ALL SELECT d.id, d.number, d.merged_into, d.seq FROM way JOIN registry.dispute d ON d.id = way.merged_into)"
+        " SELECT id, number FROM way WHERE merged_into IS NULL ORDER BY seq LIMIT 1",
+        name=str(name),
+        numbers=sorted({str(name), folded}),
     )
     if row is None:
-        raise Unknown("dispute", number)
+        raise Unknown("dispute", name)
     return DisputeRef(row["id"], row["number"])
 
 
-def current(uow: UnitOfWork, dispute: UUID) -> DisputeRef:
-    """The dispute itself, or the one it was merged into. Raises Unknown."""
-    row = uow.one("SELECT number FROM registry.dispute WHERE id = :id", id=dispute)
-    if row is None:
-        raise Unknown("dispute", dispute)
-    return dispute_ref(uow, row["number"])
-
-
-def anchor(uow: UnitOfWork, dispute: UUID) -> int:
+def anchor(uow: UnitOfWork, dispute: str | UUID) -> int:
     """The case on which facts about the whole dispute hang: the mediation office's own where there is one, else the
     one that founded it. So they follow merges and splits. Raises Unknown."""
-    ref = current(uow, dispute)
+    ref = dispute_ref(uow, dispute)
     row = uow.one(
         "SELECT id FROM registry.source_case WHERE dispute = :d"
         " ORDER BY agency <> 'mediation', born IS DISTINCT FROM :d, partner, native_id LIMIT 1",

@@ -10,10 +10,11 @@ from uuid import UUID
 import orjson
 
 from case_registry import factors
-from case_registry.disputes import anchor
+from case_registry.disputes import anchor, dispute_ref
 from case_registry.outside import Facts
 from case_registry.source import Event, NotAllowed
 from case_registry.told import BEIJING
+from case_registry.whereabouts import primary
 from foundation.unit_of_work import UnitOfWork
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ _MIN_REASON = 20
 
 def assess(uow: UnitOfWork, whole: Whole, facts: Facts, stage: str) -> tuple[list[Event], str]:
     """Grade a dispute now; returns events and the grade in force (an override while it lasts)."""
-    values = factors.computed_values(whole.held, facts.outside, now=uow.now, gaps=facts.gaps, stage=stage)
+    values = factors.computed_values(
+        primary(whole.held), facts.outside, now=uow.now, gaps=facts.gaps, stage=stage
+    )
     grade = factors.grade(factors.readings(values, facts.noted()))
     row = uow.one("SELECT * FROM registry.factor WHERE dispute = :d", d=whole.row["id"])
     if row is None and grade.name == "NONE":
@@ -98,7 +101,9 @@ def _log(
     )
 
 
-def note(uow: UnitOfWork, dispute: UUID, indicator: str, step: str, reason: str, source: str = "") -> None:
+def note(
+    uow: UnitOfWork, dispute: str | UUID, indicator: str, step: str, reason: str, source: str = ""
+) -> None:
     """Record what only a person or another source can state (a threat, arrears, a bypass petition).
 
     `step`: one of the indicator's words, any text where it is counted. Raises NotAllowed.
@@ -125,7 +130,7 @@ def note(uow: UnitOfWork, dispute: UUID, indicator: str, step: str, reason: str,
 
 def override(
     uow: UnitOfWork,
-    dispute: UUID,
+    dispute: str | UUID,
     grade: str,
     code: str,
     reason: str,
@@ -136,7 +141,8 @@ def override(
 ) -> None:
     """Set the grade by hand until a day. Raises NotAllowed: no end, too long, thin reason, second person lacking."""
     today = uow.now.astimezone(BEIJING).date()
-    row = uow.one("SELECT computed, indicators FROM registry.factor WHERE dispute = :d", d=dispute)
+    ident = dispute_ref(uow, dispute).id
+    row = uow.one("SELECT computed, indicators FROM registry.factor WHERE dispute = :d", d=ident)
     computed = row["computed"] if row else "NONE"
     most = min(factors.table()["by_grade"].get(g, {}).get("override_days", 30) for g in (grade, computed))
     if grade not in factors.GRADES:
@@ -166,9 +172,10 @@ def override(
     )
 
 
-def strike_off(uow: UnitOfWork, dispute: UUID, reason: str) -> Event:
+def strike_off(uow: UnitOfWork, dispute: str | UUID, reason: str) -> Event:
     """Take a factor off the list, by a person. Raises NotAllowed while the score is 15 or was within 30 days."""
-    row = uow.one("SELECT * FROM registry.factor WHERE dispute = :d FOR UPDATE", d=dispute)
+    ident = dispute_ref(uow, dispute).id
+    row = uow.one("SELECT * FROM registry.factor WHERE dispute = :d FOR UPDATE", d=ident)
     wait = factors.table()["by_grade"]["BLUE"]["down_after_days"]
     if row is None or row["computed"] != "BLUE" or row["lower_since"] is None:
         raise NotAllowed("only a BLUE factor whose score is below the list can be struck off")
@@ -178,9 +185,9 @@ def strike_off(uow: UnitOfWork, dispute: UUID, reason: str) -> Event:
         raise NotAllowed("striking off needs a reason")
     uow.execute(
         "UPDATE registry.factor SET computed = 'NONE', lower_since = NULL, changed_at = :now, review_on = NULL WHERE dispute = :d",
-        d=dispute,
+        d=ident,
         now=uow.now,
     )
-    _log(uow, dispute, "BLUE", "NONE", factors.Grade("NONE", row["score"], reason, ()), row["indicators"])
+    _log(uow, ident, "BLUE", "NONE", factors.Grade("NONE", row["score"], reason, ()), row["indicators"])
     return {"event": "factor_lowered", "from": "BLUE", "to": "NONE", "score": row["score"], "why": reason,
             "indicators": row["indicators"]}  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from case_registry.disputes import dispute_ref
+from case_registry.source import Unknown
+from case_registry.words import word
 from foundation.unit_of_work import UnitOfWork
 
 _TIMELINE = """
@@ -12,10 +14,10 @@ WITH mine AS (SELECT id, agency, partner, native_id FROM registry.source_case WH
 SELECT s.recorded_at AS at, 'told' AS what, c.agency, c.native_id, s.sub_id, s.kind AS name, s.event_at AS told_at,
        s.message::text AS ref, jsonb_build_object('data', s.data, 'parked', s.parked, 'retracted', s.retracted_at IS NOT NULL,
        'fields', (SELECT jsonb_object_agg(k.field, k.value) FROM registry.claim k
-                  WHERE k.statement = s.id AND k.field IN ('state', 'outcome', 'case_number', 'holder', 'claimed_fen'))) AS detail
+                  WHERE k.statement = s.id AND k.field IN ('proceeding_kind', 'state', 'case_number', 'holder'))) AS detail
     FROM registry.statement s JOIN mine c ON c.id = s.source_case
 UNION ALL
-SELECT m.from_at, 'belongs', c.agency, c.native_id, '', CASE WHEN m.to_at IS NULL THEN 'joined' ELSE 'joined, left later' END,
+SELECT m.from_at, 'belongs', c.agency, c.native_id, '', 'joined',
        NULL, d.number, jsonb_build_object('by', m.by, 'why', m.why, 'left', m.to_at)
     FROM registry.membership m JOIN mine c ON c.id = m.source_case JOIN registry.dispute d ON d.id = m.dispute
 UNION ALL
@@ -47,8 +49,40 @@ ORDER BY 1, 2, 4, 5, 6 LIMIT :limit
 
 
 def timeline(uow: UnitOfWork, number: str, limit: int = 1_000) -> list[dict[str, Any]]:
-    """Everything that happened to a dispute, in the order in which the hub learnt it; `told_at`: when it was true.
+    """Everything that happened to a dispute, in the order in which the hub learnt it; none where there is no dispute.
 
-    Raises Unknown.
+    Each line: `at` (when we learnt it), `told_at` (when it was true, as told), `what`, `name`, `text` (Chinese),
+    `source` (agency and its key), `ref` (message, decision or rule), `detail`.
     """
-    return [dict(row) for row in uow.all(_TIMELINE, d=dispute_ref(uow, number).id, limit=limit)]
+    try:
+        ident = dispute_ref(uow, number).id
+    except Unknown:
+        return []
+    return [_line(dict(row)) for row in uow.all(_TIMELINE, d=ident, limit=limit)]
+
+
+def _line(row: dict[str, Any]) -> dict[str, Any]:
+    row["source"] = " ".join(
+        p for p in (word("agency", row["agency"]) if row["agency"] else "", row["native_id"]) if p
+    )
+    row["text"] = f"{word('what', row['what'])}：{_text(row)}"
+    return row
+
+
+def _text(row: dict[str, Any]) -> str:
+    detail, name = row["detail"] or {}, str(row["name"] or "")
+    if row["what"] == "told":
+        fields = detail.get("fields") or {}
+        parts = [word("told", name), word("kind", str(fields.get("proceeding_kind") or "")), row["sub_id"],
+                 word("state", str(fields.get("state") or "")), str(fields.get("holder") or ""),
+                 str((detail.get("data") or {}).get("result") or (detail.get("data") or {}).get("measure") or ""),
+                 "（待案件到达）" if detail.get("parked") else ""]  # fmt: skip
+        return " ".join(p for p in parts if p)
+    if row["what"] == "clock" and name == "LAMP":
+        return f"{row['ref']} {word('event', detail['from'])}→{word('event', detail['to'])}"
+    if row["what"] == "clock":
+        return f"{row['ref']} {word('event', name)} {detail.get('last_day', detail.get('day', ''))}".strip()
+    if row["what"] in ("escrow", "notices"):
+        return name or str(detail)
+    reason = detail.get("reason") or detail.get("why") or detail.get("cause") or ""
+    return " ".join(p for p in (word("event", name), str(reason)) if p)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from case_registry.disputes import anchor, current, regroup
+from case_registry.disputes import anchor, dispute_ref, regroup
 from case_registry.linking import lock
 from case_registry.machines import PROPOSAL
 from case_registry.refresh import refresh
@@ -198,7 +198,7 @@ def split_off(uow: UnitOfWork, partner: str, native_id: str, reason: str) -> lis
     return _follow(uow, [case["id"], *(o["id"] for o in others)], reason)
 
 
-def attach(uow: UnitOfWork, dispute: UUID, partner: str, native_id: str, reason: str) -> list[Event]:
+def attach(uow: UnitOfWork, dispute: str | UUID, partner: str, native_id: str, reason: str) -> list[Event]:
     """Say that a case belongs to a dispute (a court's hold found by the account it names). Raises Unknown."""
     lock(uow)
     case = uow.one(
@@ -208,7 +208,7 @@ def attach(uow: UnitOfWork, dispute: UUID, partner: str, native_id: str, reason:
     )
     if case is None:
         raise Unknown("case", native_id)
-    if case["dispute"] == current(uow, dispute).id:
+    if case["dispute"] == dispute_ref(uow, dispute).id:
         return []
     target = anchor(uow, dispute)
     decide(uow, target, case["id"], "SAME", reason)

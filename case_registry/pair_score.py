@@ -118,7 +118,7 @@ def _decide(
             return "LINK", BY_NUMBER, "a number in free text, and the people agree"
         return "PROPOSE", BY_NUMBER, "a number in free text"
     if people.cover == "both" and people.strong_sides and not people.doubtful:
-        return (*_by_strong_sign(people, matter, strength), "")
+        return _by_strong_sign(one, other, matter, strength)
     if people.cover == "both":
         return (_by_names(matter), strength, "no strong sign")
     if people.cover == "unknown" and (people.strong_sides or people.doubtful):
@@ -127,14 +127,27 @@ def _decide(
     return "NONE", strength, ""
 
 
-def _by_strong_sign(people: Comparison, matter: MatterEvidence, strength: int) -> tuple[Verdict, int]:
+def _by_strong_sign(
+    one: Features, other: Features, matter: MatterEvidence, strength: int
+) -> tuple[Verdict, int, str]:
     if matter.other:
-        return "NONE", strength
+        return "NONE", strength, ""
     if matter.same:
+        if (
+            one.partner == other.partner
+            and one.kinds == other.kinds == ("PETITION",)
+            and matter.sums != "equal"
+        ):
+            # The clerk did not mark it as a repeat, and the day comes from free text: a person looks at it.
+            return (
+                "PROPOSE",
+                strength,
+                "two petitions of one office, not marked as repeat, without an equal sum",
+            )
         certain = matter.event == "equal" or matter.agreed == "equal" or matter.same_plate
-        return ("LINK" if certain or _within(matter, LINK_WITHIN_DAYS) else "PROPOSE"), strength
+        return ("LINK" if certain or _within(matter, LINK_WITHIN_DAYS) else "PROPOSE"), strength, ""
     alike = matter.family in ("equal", "unknown") and _within(matter, PROPOSE_WITHIN_DAYS)
-    return ("PROPOSE" if alike else "NONE"), strength
+    return ("PROPOSE" if alike else "NONE"), strength, "the matter was not told on one side"
 
 
 def _by_names(matter: MatterEvidence) -> Verdict:

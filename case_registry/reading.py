@@ -22,9 +22,10 @@ from case_registry.flags import flags
 from case_registry.listing_text import title
 from case_registry.outside import Facts, facts_of
 from case_registry.projection import people, project
+from case_registry.source import DisputeRef, Unknown
 from case_registry.statements import fetch
-from case_registry.told import PARTIES
-from case_registry.whereabouts import Held, whereabouts
+from case_registry.told import PARTIES, read_day_of, read_moment
+from case_registry.whereabouts import Held, primary, whereabouts
 from foundation.unit_of_work import UnitOfWork
 from schemas.identifiers import mask_id
 
@@ -33,27 +34,39 @@ def dispute(
     uow: UnitOfWork,
     number: str,
     *,
-    as_true_on: date | None = None,
-    as_known_on: datetime | None = None,
+    as_true_on: date | str | None = None,
+    as_known_on: datetime | str | None = None,
     viewer: str = "",
     unmasked: bool = False,
-) -> dict[str, Any]:
-    """The record of a dispute.
+) -> dict[str, Any] | None:
+    """The record of a dispute, None when no dispute has that number.
 
-    `viewer`: a partner's id; then what other partners hid (not public, revoked, sealed) is left out. "" = the
-    hub's own officers. `unmasked`: full id numbers, for those who may see them. A number that was merged away
-    leads to the dispute it became part of. Raises Unknown.
+    `number`: ours, or any agency's own number for one of its cases; one that was merged away leads to the
+    dispute it became part of. `as_true_on`, `as_known_on`: a day or moment, ISO text too (a day means its
+    end, Beijing time). `viewer`: a partner's id; then what other partners hid (not public, revoked, sealed) is
+    left out; "" = the hub's own officers. `unmasked`: full id numbers, for those who may see them.
     """
-    ref = dispute_ref(uow, number)
+    try:
+        ref = dispute_ref(uow, number)
+    except Unknown:
+        return None
+    return _record(uow, ref, number, read_day_of(as_true_on), read_moment(as_known_on), viewer, unmasked)
+
+
+def _record(
+    uow: UnitOfWork, ref: DisputeRef, number: str, as_true_on: date | None, as_known_on: datetime | None,
+    viewer: str, unmasked: bool,
+) -> dict[str, Any]:  # fmt: skip
     row = uow.one("SELECT * FROM registry.dispute WHERE id = :id", id=ref.id)
     assert row is not None
     cases = _cases(uow, ref.id, as_known_on)
     told = fetch(uow, [c["id"] for c in cases], as_known_on)
     readings = {case: read_case(statements, as_true_on) for case, statements in told.items()}
-    held, shown = _held(cases, readings, viewer)
+    everyone, shown = _held(cases, readings, viewer)
+    held = primary(everyone)
     facts = Facts.together(facts_of(uow, [c["id"] for c in cases], as_known_on), [c["id"] for c in cases])
     where = whereabouts(held, facts.outside)
-    chosen = project(shown, where.stage, facts.decisions)
+    chosen = project(primary(shown), where.stage, facts.decisions)
     parked = sum(len(r.parked) for r in readings.values())
     past = as_true_on is not None or as_known_on is not None
     grade = str(row["grade"])
@@ -70,6 +83,9 @@ def dispute(
             held, facts.outside, stage=where.stage, unstable=grade != "NONE", parked=parked,
             gaps=facts.open_gaps, by_hand=facts.flags,
         ),
+        "cause": str(chosen["cause"].value) if "cause" in chosen else "",
+        "claimed_fen": chosen["claimed_fen"].value if "claimed_fen" in chosen else None,
+        "agreed_fen": chosen["agreed_fen"].value if "agreed_fen" in chosen else None,
         "title": title(str(row["cause"]), people(shown, where.stage)) if viewer else row["title"],
         "sealed": row["sealed"],
         "grade": grade,
@@ -77,7 +93,7 @@ def dispute(
         "fields": {name: _field(c, shown) for name, c in chosen.items()},
         "people": [_person(p, unmasked) for p in people(shown, where.stage)],
         "episodes": [_episode(h) for h in shown],
-        "hidden_episodes": len(held) - len(shown),
+        "hidden_episodes": len(everyone) - len(shown),
         "edges": parts.edges(uow, cases),
         "clocks": parts.clocks(uow, cases, as_known_on or uow.now),
         "escrow": dict(facts.outside.escrow or {}),
@@ -164,8 +180,14 @@ def _episode(held: Held) -> dict[str, Any]:
         "partner": held.case[0],
         "native_id": held.case[1],
         "sub_id": episode.sub_id,
-        "kind": episode.kind,
+        "proceeding_kind": episode.kind,
         "state": episode.state,
+        "withdrawn": episode.withdrawn,
+        "case_number": episode.text("case_number") or episode.sub_id,
+        "opened_on": episode.value("opened_on"),
+        "closed_on": episode.value("closed_on"),
+        "outcome": episode.value("outcome"),
+        "limit_date": episode.value("limit_date"),
         "open": episode.open,
         "hidden": episode.hidden,
         "last_event_at": episode.last.event_at,

@@ -74,7 +74,7 @@ def _work_out(uow: UnitOfWork, touched: set[int], new: set[int], result: RecordR
     result.events = [
         *_moves(saved, keys), *_said(uow, spoken, keys, readings, waiting), *result.events
     ]  # fmt: skip
-    _name_disputes(uow, result.events, keys)
+    _name_disputes(uow, result.events)
 
 
 def _link(
@@ -117,10 +117,19 @@ def _said(
         if told.id in waiting:
             events.append({"event": "parked", "case": case, "sub_id": told.sub_id, "kind": told.kind})
         elif _in_force(told, readings[case].episodes):
-            event = {**told.data, "event": _EVENT_OF[told.kind], "case": case, "sub_id": told.sub_id,
-                     "event_at": told.event_at, "message": told.message}  # fmt: skip
+            event = {
+                **told.data,
+                "event": _EVENT_OF[told.kind],
+                "case": case,
+                "sub_id": told.sub_id,
+                "case_number": told.sub_id,
+                "event_at": told.event_at,
+                "message": told.message,
+                "data": told.data,
+            }
             if told.kind == "person_check":
-                event["disputes"] = _disputes_of_person(uow, told)
+                number = told.data.get("number") or told.data.get("id_number") or keys[case]["native_id"]
+                event["disputes"] = _disputes_of_person(uow, str(number))
             events.append(event)
     return events
 
@@ -136,14 +145,8 @@ def _in_force(told: Told, episodes: Sequence[Episode]) -> bool:
     return True
 
 
-def _disputes_of_person(uow: UnitOfWork, told: Told) -> list[dict[str, Any]]:
+def _disputes_of_person(uow: UnitOfWork, identity: str) -> list[dict[str, Any]]:
     """The disputes in which the checked person is a party, as dispute id, number and roles."""
-    identity = str(told.data.get("id_number") or told.sub_id or "")
-    for claim in told.claims:
-        if claim.field == "parties" and isinstance(claim.value, list):
-            identity = identity or next(
-                (str(p["id_number"]) for p in claim.value if isinstance(p, dict) and p.get("id_number")), ""
-            )
     rows = uow.all(
         "SELECT d.id AS dispute_id, d.number AS dispute, array_agg(DISTINCT p.role) AS roles FROM registry.party p"
         " JOIN registry.episode e ON e.id = p.episode JOIN registry.source_case c ON c.id = e.source_case"
@@ -153,17 +156,23 @@ def _disputes_of_person(uow: UnitOfWork, told: Told) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
-def _name_disputes(uow: UnitOfWork, events: list[Event], keys: Mapping[int, Any]) -> None:
-    """Put into each event whose case it is about: partner, agency, native id, dispute."""
+_ABOUT = """
+SELECT c.id, c.partner, c.agency, c.native_id, d.id AS dispute_id, d.number AS dispute,
+       (SELECT m.native_id FROM registry.source_case m JOIN registry.episode e ON e.source_case = m.id
+        WHERE m.dispute = c.dispute AND m.agency = 'mediation'
+        ORDER BY e.state <> 'AGREED', m.native_id LIMIT 1) AS mediation_number
+FROM registry.source_case c LEFT JOIN registry.dispute d ON d.id = c.dispute WHERE c.id = ANY(:ids)
+"""
+
+
+def _name_disputes(uow: UnitOfWork, events: list[Event]) -> None:
+    """Put into each event whose case it is about: partner, agency, native id, dispute, the office's own number."""
     cases = {e["case"] for e in events if "case" in e}
     if not cases:
         return
-    rows = uow.all(
-        "SELECT c.id, c.partner, c.agency, c.native_id, d.id AS dispute_id, d.number AS dispute FROM registry.source_case c"
-        " LEFT JOIN registry.dispute d ON d.id = c.dispute WHERE c.id = ANY(:ids)",
-        ids=sorted(cases),
-    )
-    about = {row["id"]: {k: v for k, v in row.items() if k != "id"} for row in rows}
+    about = {
+        row["id"]: {k: v for k, v in row.items() if k != "id"} for row in uow.all(_ABOUT, ids=sorted(cases))
+    }
     for event in events:
         if "case" in event:
             for name, value in about[event.pop("case")].items():

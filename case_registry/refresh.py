@@ -21,7 +21,7 @@ from case_registry.outside import Facts, facts_of
 from case_registry.projection import people, project
 from case_registry.source import Event
 from case_registry.statements import fetch
-from case_registry.whereabouts import Held, confirmation_result, whereabouts
+from case_registry.whereabouts import Held, confirmation_result, primary, whereabouts
 from foundation.unit_of_work import UnitOfWork
 
 
@@ -102,7 +102,7 @@ def _watch_clocks(uow: UnitOfWork, whole: Whole) -> list[Event]:
 
 
 def _refresh_one(uow: UnitOfWork, whole: Whole, facts: Facts, lamp: str) -> list[Event]:
-    held = whole.held
+    held = primary(whole.held)
     where = whereabouts(held, facts.outside)
     events, grade = factor_log.assess(uow, whole, facts, where.stage)
     chosen = project(held, where.stage, facts.decisions)
@@ -131,7 +131,7 @@ def _named(row: RowMapping, events: Sequence[Event]) -> list[Event]:
 def _changes(
     before: RowMapping, stage: str, holder: str, shown: Sequence[str], changed: Mapping[str, bool]
 ) -> list[Event]:
-    base = {"dispute_id": before["id"], "dispute": before["number"]}
+    base = {"dispute_id": before["id"], "dispute": before["number"], "stage": stage, "holder": holder}
     events: list[Event] = []
     if changed["stage"]:
         events.append({"event": "stage_changed", **base, "from": before["stage"], "to": stage})

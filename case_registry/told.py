@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -78,6 +78,19 @@ def read_day(value: JsonValue) -> date | None:
     """The Beijing day of an ISO date or time held in a claim, None where there is none."""
     moment = read_time(value) if isinstance(value, str) else None
     return moment.astimezone(BEIJING).date() if moment else None
+
+
+def read_day_of(value: date | str | None) -> date | None:
+    """A day handed in as a date or as ISO text."""
+    return value if isinstance(value, date) or value is None else read_day(value)
+
+
+def read_moment(value: datetime | str | None) -> datetime | None:
+    """A moment handed in as a datetime or as ISO text; a bare day means its end, Beijing time."""
+    if not isinstance(value, str):
+        return value
+    moment = read_time(value)
+    return moment + timedelta(days=1, microseconds=-1) if moment and len(value) <= 10 else moment
 
 
 def best_claims(told: Iterable[Told], as_true_on: date | None = None) -> dict[str, Best]:

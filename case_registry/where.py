@@ -68,3 +68,15 @@ def _with_parked(flags: Sequence[Any], loose: int) -> list[str]:
         return list(flags)
     told = sum(int(str(f).split(":")[1]) for f in flags if str(f).startswith("PARKED:"))
     return [str(f) for f in flags if not str(f).startswith("PARKED:")] + [f"PARKED:{told + loose}"]
+
+
+def parked_count(uow: UnitOfWork, native_ids: str | Sequence[str]) -> int:
+    """How many statements wait for a case under these keys, of whatever agency."""
+    keys = [native_ids] if isinstance(native_ids, str) else list(native_ids)
+    return int(
+        uow.scalar(
+            "SELECT count(*) FROM registry.statement s JOIN registry.source_case c ON c.id = s.source_case"
+            " WHERE s.parked AND c.native_id = ANY(:keys)",
+            keys=keys,
+        )
+    )

@@ -12,6 +12,7 @@ from typing import Any
 
 from case_registry.episodes import Episode
 from case_registry.told import read_time
+from schemas.case_numbers import normalise_case_number
 
 STAGES = (
     "NONE",
@@ -97,6 +98,38 @@ def rules() -> tuple[Rule, ...]:
     return found
 
 
+def primary(held: Sequence[Held]) -> list[Held]:
+    """The episodes without copies: one agency's proceeding told twice, by its feed and by its weekly sheet.
+
+    Of two with one case number, the one that tells a state goes first; then the later version where one
+    connector told both, else the later fact.
+    """
+    best: dict[tuple[str, str, str], Held] = {}
+    for item in held:
+        number = normalise_case_number(
+            item.episode.text("case_number") or item.episode.sub_id or item.case[1]
+        )
+        key = (item.agency, item.kind, number)
+        known = best.get(key)
+        if known is None or _speaks_before(item, known):
+            best[key] = item
+    kept = {id(item) for item in best.values()}
+    return [item for item in held if id(item) in kept]
+
+
+def _speaks_before(one: Held, other: Held) -> bool:
+    tells, told = "state" in one.episode.fields, "state" in other.episode.fields
+    if tells is not told:
+        return tells
+    if one.case[0] == other.case[0]:
+        return one.episode.last.order > other.episode.last.order
+    return _fact_order(one) > _fact_order(other)
+
+
+def _fact_order(item: Held) -> tuple[str, tuple[str, str], str]:
+    return str(read_time(item.episode.last.event_at) or ""), item.case, item.episode.sub_id
+
+
 def whereabouts(held: Sequence[Held], outside: Outside) -> Whereabouts:
     """Stage and holder of a dispute with these episodes."""
     signs = {name: sign(held, outside) for name, sign in SIGNS.items()}
@@ -115,7 +148,7 @@ def by_signs(signs: Mapping[str, bool], held: Sequence[Held]) -> Whereabouts:
 def _last_agency(held: Sequence[Held]) -> str:
     if not held:
         return "-"
-    return max(held, key=lambda h: (str(read_time(h.episode.last.event_at)), h.case, h.episode.sub_id)).agency
+    return max(held, key=_fact_order).agency
 
 
 def agreement_episodes(held: Iterable[Held]) -> list[Held]:
