@@ -57,7 +57,7 @@ class ProcuratoratePush:
         number = local_text(payload, "MsgId")
         if order.get("sign_raw"):
             return self._once(
-                operation, self._service.signer.sign(payload, self._desk.clock.now()), order, number
+                operation, self._service.signer.sign(payload, self._service.signing_time()), order, number
             )
         if operation != "QueryProgress":
             self._messages.keep(payload)
@@ -72,7 +72,7 @@ class ProcuratoratePush:
     def _build(self, parcel: Parcel, fault: Fault | None) -> Shot:
         payload = etree.fromstring(parcel.payload["xml"])
         broken = fault is not None and fault.kind == "wrong_signature"
-        body = self._service.signer.sign(payload, self._desk.clock.now(), broken=broken)
+        body = self._service.signer.sign(payload, self._service.signing_time(), broken=broken)
         return Shot(self._desk.endpoints.url(PARTNER, parcel.operation), _headers(parcel.operation), body)
 
     def _judge(self, parcel: Parcel, got: Delivered) -> Judgement:

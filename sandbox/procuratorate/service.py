@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -99,6 +99,11 @@ class ProcuratorateService:
         password = (mine["hub_user"], mine["hub_password"]) if request else None
         return Verifier(self.trusted(), self._desk.clock.now(), password, self._seen_nonce)
 
+    def signing_time(self) -> datetime:
+        """The signing gateway's clock, which drifts up to 50 s ahead (habit 7; rule `drift_s`)."""
+        drift = min(float(self._desk.rules(PARTNER).get("drift_s") or 0), 50.0)
+        return self._desk.clock.now() + timedelta(seconds=drift)
+
     def trusted(self) -> list[x509.Certificate]:
         """The hub's registered certificates, as files in `<var>/sandbox/procuratorate/trusted`."""
         return [
@@ -131,13 +136,13 @@ class ProcuratorateService:
         detail = element(NS, "ServiceFault", [("Code", code), ("Field", field or None), ("Text", text[:200])])
         subcode = code if code.startswith("ws") else ""
         body = self.signer.sign(
-            fault12(who, text[:200], detail, subcode), self._desk.clock.now(), with_user=False
+            fault12(who, text[:200], detail, subcode), self.signing_time(), with_user=False
         )
         status = 400 if who == "Sender" else 500
         return Answer(status, body, CONTENT_TYPE[SOAP12], verdict=f"REFUSED {code}", findings=[note])
 
     def _reply(self, payload: etree._Element, broken: bool) -> Answer:
-        body = self.signer.sign(payload, self._desk.clock.now(), with_user=False, broken=broken)
+        body = self.signer.sign(payload, self.signing_time(), with_user=False, broken=broken)
         return Answer(200, body, CONTENT_TYPE[SOAP12])
 
     def _list(self, payload: etree._Element, fault: Fault | None, broken: bool) -> Answer:
@@ -153,7 +158,7 @@ class ProcuratorateService:
         for each in found:
             item = etree.SubElement(reply, f"{{{NS}}}Item")
             # signed afresh: same MsgId, new nonce, timestamp and signature
-            signed = self.signer.sign(each.payload, self._desk.clock.now())
+            signed = self.signer.sign(each.payload, self.signing_time())
             values = (str(each.seq), each.msg_id, each.kind, base64.b64encode(signed).decode())
             for name, value in zip(("Seq", "MsgId", "Kind", "Envelope"), values, strict=True):
                 etree.SubElement(item, f"{{{NS}}}{name}").text = value

@@ -39,7 +39,7 @@ class ProcuratorateStandIn:
 
     def offer(self, order: dict[str, Any]) -> dict[str, Any]:
         """`content` (an envelope, a Body's element, or a ListMessagesResponse whose items are taken over), `gap` [numbers];
-        `{"trust_certificate": PEM}`: the hub's certificate; `{"certificate": true}`: ours; `{"rules": {"rate": true}}`;
+        `{"trust_certificate": PEM}`: the hub's certificate; `{"certificate": true}`: ours; `{"rules": {"rate": true, "drift_s": 0..50}}`;
         `{"waiting": true}`."""
         if "rules" in order:
             return {"rules": self._desk.set_rules(PARTNER, order["rules"])}
