@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from connectors.arbitration_rest import mapping as rest
 from connectors.arbitration_sheet import mapping as sheet
 from schemas.exchange import Known, RawMessage, Reading
+from tests.connectors.habit_table import check_habit_table
 
 REST, SHEET = Path(rest.__file__).parent / "examples", Path(sheet.__file__).parent / "examples"
 LATER = datetime(2026, 9, 1, tzinfo=UTC)
@@ -135,3 +137,9 @@ def test_a21_the_return_sheet_marks_the_row() -> None:
 def test_each_adapter_knows_its_own_files(name: str, ours: Any) -> None:
     raw = ((SHEET if (SHEET / name).exists() else REST) / name).read_bytes()
     assert [each for each in (rest, sheet) if each.recognises(raw, name)] == [ours]
+
+
+@pytest.mark.parametrize("folder", [REST, SHEET], ids=["rest", "sheet"])
+def test_habit_tables_are_whole(folder: Path) -> None:
+    table = tomllib.loads((folder.parent / "examples.toml").read_text("utf-8"))
+    check_habit_table(table, 12, folder)

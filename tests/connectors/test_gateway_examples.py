@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from connectors.provincial_gateway import mapping, tokens
 from schemas.exchange import Known, RawMessage, Reading
+from tests.connectors.habit_table import check_habit_table
 
 FOLDER = Path(mapping.__file__).parent / "examples"
 NOW = datetime(2026, 4, 1, 1, 0, tzinfo=UTC)
@@ -168,3 +170,8 @@ def test_mutations_never_raise() -> None:
             mutant[at : at + chance.randint(0, 3)] = bytes([chance.randrange(256)])
         reading = read(bytes(mutant))
         assert not (reading.refused and reading.records)
+
+
+def test_habit_table_is_whole() -> None:
+    table = tomllib.loads((FOLDER.parent / "examples.toml").read_text("utf-8"))
+    check_habit_table(table, 10, FOLDER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,9 @@ from lxml import etree
 
 from connectors.procuratorate_wss import names
 from connectors.procuratorate_wss.content_check import folded_case_no
+from tests.connectors.habit_table import check_habit_table
 from tests.connectors.jcy_side import (
+    EXAMPLES,
     NOW,
     Root,
     case_of,
@@ -119,3 +122,8 @@ def test_revocation_withdraws_and_r1_hides() -> None:
 def test_habit_7_their_clock_may_run_fifty_seconds_fast() -> None:
     assert not push(sign(payload_of("j01_submit_1.xml"), now=NOW + timedelta(seconds=50))).findings
     assert push(sign(payload_of("j01_submit_1.xml"), now=NOW + timedelta(seconds=90))).refused
+
+
+def test_habit_table_is_whole() -> None:
+    table = tomllib.loads((names.HERE / "examples.toml").read_text("utf-8"))
+    check_habit_table(table, 11, EXAMPLES)
