@@ -27,6 +27,7 @@ from sandbox.faults import FaultGate, FaultPlan
 from sandbox.outbound import HubEndpoints
 
 PORT_OFFSET = 3
+POOL_FEN = 1_000_000_000
 
 
 def open_desk(var: Path, hub: str, seed: int) -> Desk:
@@ -37,10 +38,13 @@ def open_desk(var: Path, hub: str, seed: int) -> Desk:
     return Desk(books, VirtualClock(books), FaultPlan(books), endpoints, here, seed, {})
 
 
-def make_app(var: Path, hub: str, seed: int = 0) -> FaultGate:
-    """The control API at /control, the bank's link at /bank, the wallet's gateway at /alipay."""
+def make_app(var: Path, hub: str, seed: int = 0, pool_fen: int = POOL_FEN) -> FaultGate:
+    """The control API at /control, the bank's link at /bank, the wallet's gateway at /alipay.
+
+    `pool_fen`: what the wallet's payout account holds when its book is begun.
+    """
     desk = open_desk(var, hub, seed)
-    wallet = Alipay(desk)
+    wallet = Alipay(desk, pool_fen)
     bank = Bank(desk.books, desk.clock, desk.faults, desk.endpoints, desk.var, wallet.pool.top_up)
     standins = {bank.partner: bank, wallet.partner: wallet}
     app = control_app("bank", desk.books, desk.clock, desk.faults, desk.endpoints, standins)
@@ -95,11 +99,17 @@ def main() -> None:
     parser.add_argument("--hub", default=f"http://127.0.0.1:{base}", help="address of the hub's API")
     parser.add_argument("--var", type=Path, default=Path(os.environ.get("CONCORD_VAR_DIR") or "var"))
     parser.add_argument("--seed", type=int, default=0, help="makes identifiers repeatable")
+    parser.add_argument(
+        "--pool-fen", type=int, default=POOL_FEN, help="opening balance of the wallet's payout account"
+    )
     told = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     # loopback only: the stand-ins take orders from anybody who can reach them
     uvicorn.run(
-        make_app(told.var, told.hub, told.seed), host="127.0.0.1", port=told.port, log_level="warning"
+        make_app(told.var, told.hub, told.seed, told.pool_fen),
+        host="127.0.0.1",
+        port=told.port,
+        log_level="warning",
     )
 
 

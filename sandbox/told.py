@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from sandbox.control import BadOrder
@@ -48,3 +49,14 @@ class Told:
     def done(self) -> None:
         if self._left:
             raise BadOrder(f"unknown: {', '.join(sorted(self._left))}")
+
+
+def named_act(order: dict[str, Any], acts: Container[str]) -> tuple[str, dict[str, Any]] | None:
+    """(act, its order) of {"act": name, fields…} or {name: {fields…}}; None when the order names no act."""
+    if isinstance(order.get("act"), str):
+        return order["act"], {key: value for key, value in order.items() if key != "act"}
+    if len(order) == 1:
+        name, fields = next(iter(order.items()))
+        if name in acts and isinstance(fields, dict):
+            return name, fields
+    return None

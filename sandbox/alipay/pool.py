@@ -14,6 +14,8 @@ from sandbox.clock import BEIJING, VirtualClock
 from sandbox.control import BadOrder
 from schemas.money import Fen
 
+OPENED_AT = datetime(2019, 12, 31, 12, tzinfo=BEIJING)
+
 
 def beijing_text(at: datetime) -> str:
     return at.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S")
@@ -22,10 +24,13 @@ def beijing_text(at: datetime) -> str:
 class Pool:
     """Every method may run inside an open `books.transaction()`; the outermost one commits."""
 
-    def __init__(self, books: Books, clock: VirtualClock) -> None:
+    def __init__(self, books: Books, clock: VirtualClock, opening_fen: int) -> None:
+        """`opening_fen`: what the pool holds when the book is begun, on a day that no bill is asked for."""
         self._books, self._clock = books, clock
         with books.transaction() as db:
-            db.execute("INSERT OR IGNORE INTO alipay_pool (account) VALUES (?)", (POOL,))
+            new = db.execute("INSERT OR IGNORE INTO alipay_pool (account) VALUES (?)", (POOL,)).rowcount
+            if new and opening_fen:
+                self.top_up(opening_fen, "OPENING", OPENED_AT)
 
     def balance(self) -> int:
         with self._books.transaction() as db:

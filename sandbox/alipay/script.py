@@ -30,18 +30,28 @@ class Line:
     bind: bool = True
 
 
+def _lets_it_happen(node: dict[str, Any]) -> bool:
+    """Whether a reply of these words may stand for a transfer that is on its way: all but definite refusals."""
+    code, sub_code = str(node.get("code", "")), str(node.get("sub_code", ""))
+    return code in ("10000", "10003", "20000") or sub_code == "SYSTEM_ERROR"
+
+
 class Script:
     def __init__(self, books: Books) -> None:
         self._books = books
 
     def add(self, order: dict[str, Any]) -> None:
-        """Append one line: {"method", "answer"?, "node"?, "apply"?, "then"?, "sign"?, "bind"?, "out_biz_no"?, "times"?}."""
+        """Append one line: {"method", "answer"?, "node"? (or "response"), "apply"?, "then"?, "sign"?, "bind"?, "out_biz_no"?,
+        "times"?}."""
         told = Told(order)
-        method, answer, node = told.text("method"), told.text("answer", ""), told.maybe("node") or {}
+        method, answer = told.text("method"), told.text("answer", "")
+        node = told.maybe("node") or told.maybe("response") or {}
         if method not in METHODS or not isinstance(node, dict):
             raise BadOrder(f"method is one of {', '.join(METHODS)}; node is an object")
-        then = told.text("then", "DEALING" if answer == "DEALING" else "SUCCESS")
-        applies = told.flag("apply", answer in _ANSWERS_OF_EFFECT and not node)
+        # A ready-made reply that leaves the outcome open leaves the order open too, until a notify or an act ends it.
+        open_end = bool(node) and node.get("status") != "SUCCESS"
+        then = told.text("then", "DEALING" if answer == "DEALING" or open_end else "SUCCESS")
+        applies = told.flag("apply", _lets_it_happen(node) if node else answer in _ANSWERS_OF_EFFECT)
         line = Line(answer, node, applies, then, told.text("sign", "good"), told.flag("bind", True))
         if line.then not in ("SUCCESS", "DEALING") or line.sign not in ("good", "bad", "none"):
             raise BadOrder("then is SUCCESS or DEALING; sign is good, bad or none")

@@ -21,6 +21,7 @@ from sandbox.alipay.pool import Pool
 from sandbox.alipay.script import Script
 from sandbox.control import BadOrder, content_bytes
 from sandbox.desk import Desk
+from sandbox.told import named_act
 from schemas.money import Fen
 
 log = logging.getLogger("sandbox.alipay")
@@ -40,11 +41,11 @@ FORM_KEYS = (
 class Alipay:
     partner = profile.PARTNER
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, opening_fen: int) -> None:
         desk.books.add_tables(TABLES)
         self.desk, self.books, self.clock = desk, desk.books, desk.clock
         self.authority = Authority(desk.var, desk.books)
-        self.pool = Pool(desk.books, desk.clock)
+        self.pool = Pool(desk.books, desk.clock, opening_fen)
         self.script = Script(desk.books)
         self.bills = Bills(desk.books, self.pool)
         self.notifier = Notifier(desk.books, desk.clock, desk.faults, desk.endpoints, self.authority)
@@ -102,10 +103,10 @@ class Alipay:
             self.notifier.put(out_biz_no, self.notifier.fields(self.pool.need(out_biz_no), {}))
 
     def offer(self, order: dict[str, Any]) -> dict[str, Any]:
-        """{"next": [lines]} scripts replies; {"content": reply} scripts a ready-made one; {"act": …} is any act."""
-        if "act" in order:
-            rest = {key: value for key, value in order.items() if key != "act"}
-            done: dict[str, Any] = acts.carry_out(self, str(order["act"]), rest)
+        """{"next": [lines]} scripts replies; {"content": reply} a ready-made one; {"top_up": {…}} is any act."""
+        named = named_act(order, acts.ACTS)
+        if named is not None:
+            done: dict[str, Any] = acts.carry_out(self, *named)
             return done
         if "next" in order:
             return dict(acts.carry_out(self, "script", order))

@@ -39,7 +39,8 @@ def _account(told: Told) -> str:
 
 def _payer(told: Told) -> tuple[str, str]:
     payer = told.maybe("payer") or {}
-    return str(payer.get("name", "")), str(payer.get("account", ""))
+    name, account = told.text("payer_name", ""), told.text("payer_account", "")
+    return name or str(payer.get("name", "")), account or str(payer.get("account", ""))
 
 
 def _deposit(bank: Bank, told: Told) -> Any:
@@ -143,7 +144,8 @@ def _close_day(bank: Bank, told: Told) -> Any:
     slip = Slip(
         tuple(told.maybe("omit") or ()), tuple(told.maybe("double") or ()), told.number("skip_numbers", 0)
     )
-    day = date.fromisoformat(told.text("date", bank.clock.beijing().date().isoformat()))
+    today = bank.clock.beijing().date().isoformat()
+    day = date.fromisoformat(told.text("day", "") or told.text("date", today))
     return {"statements": bank.notices.close_day(day, told.text("encoding", ""), slip)}
 
 
@@ -163,6 +165,7 @@ ACTS: dict[str, Act] = {
     "return": _return,
     "return_again": _return_again,
     "settle": _settle,
+    "policy": _settle,
     "release": _release,
     "refuse": _refuse,
     "payee": _payee,

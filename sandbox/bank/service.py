@@ -23,6 +23,7 @@ from sandbox.clock import VirtualClock
 from sandbox.control import BadOrder, content_bytes
 from sandbox.faults import FaultPlan
 from sandbox.outbound import HubEndpoints
+from sandbox.told import named_act
 
 log = logging.getLogger("sandbox.bank")
 TABLES = (Path(__file__).parent / "tables.sql").read_text("utf-8")
@@ -85,10 +86,10 @@ class Bank:
         return self._send(order, shelved=False)
 
     def offer(self, order: dict[str, Any]) -> dict[str, Any]:
-        """The same without a push, so that the hub has to fetch it by number; or any act: {"act": "deposit", …}."""
-        if "act" in order:
-            rest = {key: value for key, value in order.items() if key != "act"}
-            done: dict[str, Any] = acts.carry_out(self, str(order["act"]), rest)
+        """The same without a push, so that the hub has to fetch it by number; or an act: {"deposit": {…}}."""
+        named = named_act(order, acts.ACTS)
+        if named is not None:
+            done: dict[str, Any] = acts.carry_out(self, *named)
             return done
         return self._send(order, shelved=True)
 

@@ -33,7 +33,9 @@ _numbers = count(1)
 def served(var: Path, hub_url: str) -> Iterator[Sandbox]:
     """The bank process in this process, on a free port."""
     port = free_port()
-    config = uvicorn.Config(make_app(var, hub_url, seed=7), host="127.0.0.1", port=port, log_level="error")
+    config = uvicorn.Config(
+        make_app(var, hub_url, seed=7, pool_fen=0), host="127.0.0.1", port=port, log_level="error"
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -126,7 +126,7 @@ def test_other_scripted_answers(wallet_link: WalletEnd) -> None:
     assert wallet_link.transfer("OQAL7")["out_biz_no"] == "OTHER"
     assert [wallet_link.query("OQAL6").get("sub_code") for _ in range(3)] == ["ORDER_NOT_EXIST"] * 2 + [None]
     wallet_link.act("finish", out_biz_no="OQAL6", status="FAIL")
-    assert wallet_link.query("OQAL6")["status"] == "FAIL" and wallet_link.book()["balance_fen"] == 100_000
+    assert wallet_link.query("OQAL6")["status"] == "FAIL" and wallet_link.book()["balance_fen"] == 90_000
     wallet_link.act(
         "script", next=[{"method": "transfer", "sign": "bad"}, {"method": "transfer", "sign": "none"}]
     )
@@ -145,9 +145,20 @@ def test_a_ready_made_reply_is_signed_for_the_hubs_order(wallet_link: WalletEnd)
         "out_biz_no": "S",
     }
     reply = {"alipay_fund_trans_uni_transfer_response": node, "alipay_cert_sn": "x", "sign": "y"}
-    wallet_link.box.order("offer", "alipay", content=json.dumps(reply), apply=True)
+    wallet_link.box.order("offer", "alipay", content=json.dumps(reply))
+    wallet_link.box.order(
+        "offer",
+        "alipay",
+        next=[{"method": "query", "response": {**node, "code": "10000", "status": "DEALING"}}],
+    )
     told = wallet_link.transfer("OQAL10")
-    assert told == node | {"out_biz_no": "OQAL10"} and wallet_link.book()["balance_fen"] == 90_000
+    assert told == node | {"out_biz_no": "OQAL10"} and wallet_link.query("OQAL10")["status"] == "DEALING"
+    wallet_link.box.order(
+        "emit", "alipay", out_biz_no="OQAL10", status="SUCCESS", pay_date="2026-04-01 09:04:00"
+    )
+    found = wallet_link.query("OQAL10")
+    assert (found["status"], found["pay_date"]) == ("SUCCESS", "2026-04-01 09:04:00")
+    assert wallet_link.book()["balance_fen"] == 90_000
 
 
 def test_money_comes_back(wallet_link: WalletEnd) -> None:

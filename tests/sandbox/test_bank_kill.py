@@ -22,7 +22,7 @@ PAYMENTS, KILLS = 24, 4
 
 def start(var: Path, hub: str, port: int) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox.bank_process", "--port", str(port), "--hub", hub, "--var", str(var)],
+        [sys.executable, "-m", "sandbox.bank_process", "--port", str(port), "--hub", hub, "--var", str(var), "--pool-fen", "0"],
         cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     for _ in range(200):

@@ -171,3 +171,16 @@ def test_money_for_the_wallet(bank_link: BankEnd) -> None:
     bank_link.settled("OQTOPUP1")
     wallet = bank_link.box.http.get("/control/alipay/book").json()
     assert wallet["balance_fen"] == 5_592_701 and wallet["lines"][0]["reference"] == "OQTOPUP1"
+
+
+def test_acts_by_offer(bank_link: BankEnd) -> None:
+    account = bank_link.open("S948")
+    bank_link.box.order(
+        "offer", "bank", deposit={"account": account, "fen": 5, "payer_name": "夏斌", "payer_account": "9955"}
+    )
+    bank_link.box.order("offer", "bank", policy={"mode": "manual", "times": 1})
+    made = bank_link.box.order("offer", "bank", close_day={"day": "2026-04-01"})
+    assert {one["account"] for one in made["statements"]} == {PARENT, account}
+    again = bank_link.box.order("offer", "bank", act="report", account=account)
+    assert again["told"] and bank_link.wait("camt.052")
+    bank_link.box.refused("offer", "bank", act="nothing")
