@@ -52,10 +52,13 @@ def all_machines() -> list[StateMachine]:
 def sync_state_moves(conn: Connection, machines: list[StateMachine]) -> None:
     """Fill ``exchange.state_move`` from the Python tables, the only source of legal moves."""
     conn.execute(text("DELETE FROM exchange.state_move"))
+    # Two moves that differ only by their guard are one pair of states to the trigger.
+    moves = {
+        (machine.name, move.state, move.event, move.next) for machine in machines for move in machine.moves
+    }
     rows = [
-        {"machine": machine.name, "from_state": move.state, "event": move.event, "to_state": move.next}
-        for machine in machines
-        for move in machine.moves
+        {"machine": machine, "from_state": before, "event": event, "to_state": after}
+        for machine, before, event, after in sorted(moves)
     ]
     if rows:
         conn.execute(
