@@ -20,7 +20,7 @@ router = APIRouter()
 @router.get("/")
 def my_work(request: Request, uow: Work) -> HTMLResponse:
     tasks = case_registry.my_work(uow, uow.actor.roles)
-    orders = escrow.orders_waiting(uow, uow.actor)
+    orders = escrow.orders_to_sign(uow)
     alarms = [
         dict(row)
         for row in uow.all("SELECT * FROM exchange.alarm WHERE closed_at IS NULL ORDER BY at DESC LIMIT 200")

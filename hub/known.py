@@ -46,13 +46,19 @@ def known_for(uow: UnitOfWork, adapter: Connector, keys: KeyStore, settings: Set
     )
 
 
+def secret_names(adapter: Connector) -> dict[str, str]:
+    """Names of the partner's shared secrets and of where each is kept in the key store."""
+    listed = {name: f"{adapter.id}.{name}" for name in adapter.manifest.get("auth", {}).get("secrets", ())}
+    return {**listed, **adapter.manifest.get("keys", {}).get("secrets", {})}
+
+
 def secrets_of(adapter: Connector, keys: KeyStore) -> dict[str, str]:
-    """Shared secrets that the manifest's ``[keys] secrets`` names, as far as they are set up.
+    """Shared secrets that the manifest's names, as far as they are set up.
 
     In its rotation overlap the former secret lies beside the new one as ``NAME.old``; both are handed over.
     """
     found: dict[str, str] = {}
-    for name, stored in adapter.manifest.get("keys", {}).get("secrets", {}).items():
+    for name, stored in secret_names(adapter).items():
         for suffix in ("", ".old"):
             if (keys.folder / f"{stored}{suffix}.secret").exists():
                 found[f"{name}{suffix}"] = keys.secret(f"{stored}{suffix}")

@@ -9,9 +9,10 @@ from uuid import UUID
 import case_registry
 import escrow
 import mediation
-from escrow.rails import Rail, all_rails
+from escrow import Rail, all_rails
 from foundation.unit_of_work import UnitOfWork
 from hub.office_records import BEIJING
+from schemas.findings import Finding, Refused
 from schemas.money import Fen
 
 # Kinds of payee account that are an account at a bank; any other kind is a wallet's own.
@@ -135,3 +136,61 @@ def court_document(event: dict[str, Any]) -> escrow.CourtDocument:
 
 def _day(text: Any) -> date | None:
     return date.fromisoformat(str(text)[:10]) if text else None
+
+
+def seat_of(
+    uow: UnitOfWork,
+    mediation_number: str,
+    rail_id: str,
+    key: str,
+    payee: dict[str, Any] | None,
+    instalment: int | None,
+) -> tuple[str, int]:
+    """The payee's seat and the instalment that an order is for, from what the cashier entered.
+
+    ``key`` names the seat itself; else ``payee`` is found among the payees in force by name and account. Without
+    ``instalment`` it is the oldest one not yet paid out to that seat. Raises Refused PAYEE_NOT_AGREED.
+    """
+    detail = escrow.escrow_detail(uow, mediation_number)
+    seats = [party for party in detail["parties"] if party["role"] == "PAYEE"]
+    if not key and payee is not None:
+        wanted = payee.get("account") or payee.get("wallet")
+        for party in seats:
+            numbers = [
+                each["number"]
+                for each in party["accounts"]
+                if each["rail"] == rail_id and each.get("active", True)
+            ]
+            if party["name"] == payee.get("name") and wanted in numbers:
+                key = party["key"]
+    if key not in {party["key"] for party in seats}:
+        raise Refused(
+            Finding(
+                "PAYEE_NOT_AGREED",
+                "payee",
+                str((payee or {}).get("name") or key),
+                "a payee in force, with this account",
+            )
+        )
+    if instalment is None:
+        instalment = _next_instalment(detail, key)
+    return key, instalment
+
+
+def _next_instalment(detail: dict[str, Any], key: str) -> int:
+    """The oldest instalment of which something is still to be paid out to this seat."""
+    paid: dict[int, int] = {}
+    for order in detail["orders"]:
+        if order["payee"] == key and order["state"] not in (
+            "CANCELLED",
+            "STOPPED",
+            "FAILED",
+            "RETURNED",
+            "REISSUED",
+            "CLOSED",
+        ):
+            paid[order["instalment"]] = paid.get(order["instalment"], 0) + int(order["amount_fen"])
+    for each in detail["instalments"]:
+        if paid.get(each["number"], 0) < int(each["fen"]):
+            return int(each["number"])
+    return int(detail["instalments"][-1]["number"])

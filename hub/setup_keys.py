@@ -16,12 +16,13 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 
 from connectors import Connector, all_connectors
-from escrow.rails import all_rails
+from escrow import all_rails
 from foundation.keys import KeyStore
 from foundation.settings import ROOT, Settings, settings
 from foundation.staff import add_staff
 from foundation.unit_of_work import unit_of_work
 from hub.context import hub_of_process
+from hub.known import secret_names
 
 # Log-in name, name, office, roles: people of the made-up county.
 PEOPLE = (
@@ -92,7 +93,8 @@ def _sandbox(found: Settings, keys: KeyStore) -> None:
         if not stand_in:
             continue
         if adapter.client is not None:
-            urls[adapter.id] = f"http://127.0.0.1:{found.port('sandbox_partners')}/{stand_in}"
+            path = adapter.manifest.get("sandbox", {}).get("path", f"/{stand_in}")
+            urls[adapter.id] = f"http://127.0.0.1:{found.port('sandbox_partners')}{path}"
         if adapter.service is not None:
             for endpoint in adapter.service.ENDPOINTS:
                 address = f"/partners/{adapter.id}{endpoint.path}"
@@ -127,7 +129,7 @@ def _stand_in(adapter: Connector, known: set[str]) -> str:
 def _share_secrets(keys: KeyStore, adapter: Connector, told: dict[str, str]) -> None:
     """Register the stand-in's shared secrets, or the test values that the partner's contract publishes."""
     published = adapter.manifest.get("sandbox", {}).get("secrets", {})
-    for name, stored in adapter.manifest.get("keys", {}).get("secrets", {}).items():
+    for name, stored in secret_names(adapter).items():
         value = published.get(name) or told.get(name)
         if value:
             keys.put_secret(stored, str(value))

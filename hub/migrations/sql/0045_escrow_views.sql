@@ -54,6 +54,9 @@ SELECT b.custody, p.placed || '_LINE' AS item, l.id::text AS subject, p.case_id,
   FROM escrow.line_placing p JOIN escrow.statement_line l ON l.id = p.line
   JOIN escrow.bank_account b ON b.rail = l.rail AND b.number = l.account WHERE p.placed IN ('UNPOSTED', 'HISTORY')
 UNION ALL
+SELECT b.custody, 'OPENING_BALANCE', b.rail || '/' || b.number, b.case_id, b.first_opening, b.last_day
+  FROM escrow.bank_account b WHERE b.first_opening <> 0
+UNION ALL
 SELECT b.custody, 'HALF_MOVE', m.id::text, m.case_id, CASE WHEN m.credit IS NULL THEN -m.fen ELSE m.fen END, NULL
   FROM escrow.place_move m JOIN escrow.bank_account b ON b.rail = m.rail AND b.number = m.to_account
  WHERE (m.debit IS NULL) <> (m.credit IS NULL)

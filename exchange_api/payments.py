@@ -1,0 +1,195 @@
+"""Escrow over REST: cases, payment orders through draft, check, release; suspense and payees by two persons."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+import escrow
+from exchange_api.people import Work, hub_of, need
+from hub import choreography, money_terms, payments
+from schemas.findings import Finding, Refused
+
+router = APIRouter(prefix="/v1", tags=["escrow 托管"])
+READERS = (
+    "cashier", "checker", "releaser", "auditor", "operator", "supervision_officer", "mediator", "reviewer",
+    "administrator",
+)  # fmt: skip
+MONEY = ("cashier", "checker", "releaser")
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class PayeeIn(Strict):
+    name: str = Field(default="", max_length=140)
+    account: str = Field(default="", max_length=34)
+    bank_code: str = Field(default="", max_length=14)
+    bank_name: str = Field(default="", max_length=140)
+    wallet: str = Field(default="", max_length=128)
+    wallet_type: str = Field(default="", max_length=32)
+    id_number: str = Field(default="", max_length=32)
+
+
+class OrderIn(Strict):
+    mediation_number: str = Field(max_length=60)
+    rail: str = Field(max_length=40)
+    fen: int = Field(gt=0, le=10**13, strict=True)
+    payee: PayeeIn | None = None
+    payee_key: str = Field(default="", max_length=20)
+    instalment: int | None = Field(default=None, ge=1, le=120)
+    decision: str = Field(default="", max_length=500)
+
+
+class SignIn(Strict):
+    digest: str = Field(pattern="^[0-9a-f]{64}$", description="what the person saw and signs")
+
+
+class ReasonIn(Strict):
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class PartIn(Strict):
+    mediation_number: str = Field(max_length=60)
+    fen: int = Field(gt=0, le=10**13, strict=True)
+
+
+class SplitIn(Strict):
+    line: UUID
+    parts: list[PartIn] = Field(min_length=1, max_length=50)
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class PayeeChangeIn(Strict):
+    mediation_number: str = Field(max_length=60)
+    seat: str = Field(max_length=20)
+    payee: PayeeIn
+    kind: str = Field(default="person", pattern="^(person|organisation)$")
+    reason: str = Field(min_length=1, max_length=500)
+    document: str = Field(min_length=1, max_length=200)
+
+
+@router.get("/escrows", summary="Escrow cases 托管案件")
+def escrows(
+    uow: Work, state: str = Query(default="", max_length=30), limit: int = Query(default=50, ge=1, le=200)
+) -> dict[str, Any]:
+    need(uow.actor, *READERS)
+    return {"escrows": escrow.list_cases(uow, state=state or None, limit=limit)}
+
+
+@router.get("/escrow", summary="One escrow by mediation number 托管详情")
+def one(uow: Work, mediation_number: str = Query(max_length=60)) -> dict[str, Any]:
+    """State, figures in fen, instalments, orders with approvals, lines, ledger."""
+    need(uow.actor, *READERS)
+    if not escrow.has_case(uow, mediation_number):
+        raise Refused(Finding("NOT_FOUND", "mediation_number", mediation_number, "a case with an escrow"))
+    return escrow.escrow_detail(uow, mediation_number)
+
+
+@router.post("/orders", status_code=201, summary="Draft a payment order 经办")
+def draft(body: OrderIn, uow: Work, request: Request) -> dict[str, Any]:
+    """``payee`` must be a payee in force by name and account; a corrected account is agreed by two persons first."""
+    need(uow.actor, "cashier")
+    rail = money_terms.rail_named(body.rail)
+    if rail is None:
+        raise Refused(Finding("NOT_FOUND", "rail", body.rail, ", ".join(payments.rail_names())))
+    seat, instalment = money_terms.seat_of(
+        uow,
+        body.mediation_number,
+        rail.id,
+        body.payee_key,
+        body.payee.model_dump() if body.payee else None,
+        body.instalment,
+    )
+    made = escrow.draft_order(
+        uow, payments.desk_of(hub_of(request)), escrow.find_case(uow, body.mediation_number), instalment=instalment,
+        payee=seat, fen=body.fen, rail=rail.id, decision=body.decision,
+    )  # fmt: skip
+    choreography.follow(uow, made.events)
+    return _order(uow, made.id)
+
+
+@router.post("/orders/{order_id}/check", summary="Check as the second person 复核")
+def check(order_id: UUID, body: SignIn, uow: Work) -> dict[str, Any]:
+    need(uow.actor, "checker")
+    choreography.follow(uow, escrow.check_order(uow, order_id, body.digest).events)
+    return _order(uow, order_id)
+
+
+@router.post("/orders/{order_id}/release", summary="Release 审批放行")
+def release(order_id: UUID, body: SignIn, uow: Work) -> dict[str, Any]:
+    need(uow.actor, "releaser", "checker")
+    choreography.follow(uow, escrow.release_order(uow, order_id, body.digest).events)
+    uow.wake()
+    return _order(uow, order_id)
+
+
+@router.post("/orders/{order_id}/cancel", summary="Cancel before it leaves 撤回")
+def cancel(order_id: UUID, body: ReasonIn, uow: Work) -> dict[str, Any]:
+    need(uow.actor, *MONEY)
+    choreography.follow(uow, escrow.cancel_order(uow, order_id, body.reason).events)
+    return _order(uow, order_id)
+
+
+def _order(uow: Work, order_id: UUID | None) -> dict[str, Any]:
+    found = escrow.order_detail(uow, order_id) if order_id else None
+    if found is None:
+        raise Refused(Finding("NOT_FOUND", "order", str(order_id), "an order's id"))
+    return found
+
+
+@router.get("/orders/{order_id}", summary="One order with every step 指令详情")
+def order(order_id: UUID, uow: Work) -> dict[str, Any]:
+    need(uow.actor, *READERS)
+    return _order(uow, order_id)
+
+
+@router.get("/suspense", summary="Credits nobody could match 挂账")
+def suspense(uow: Work) -> dict[str, Any]:
+    need(uow.actor, *MONEY, "auditor")
+    return {"suspense": escrow.open_suspense(uow)}
+
+
+@router.post("/suspense/splits", status_code=201, summary="Propose whose a credit is 提出认领")
+def split(body: SplitIn, uow: Work) -> dict[str, Any]:
+    need(uow.actor, "cashier")
+    parts: list[tuple[UUID | str, int]] = [(part.mediation_number, part.fen) for part in body.parts]
+    made = escrow.propose_split(uow, body.line, parts, body.reason)
+    choreography.follow(uow, made.events)
+    return {"decision": str(made.id)}
+
+
+@router.post("/payees", status_code=201, summary="Propose another payee or account 提出变更收款")
+def payee(body: PayeeChangeIn, uow: Work) -> dict[str, Any]:
+    need(uow.actor, "cashier", "mediator")
+    told = body.payee.model_dump()
+    new = escrow.PartyTerms(
+        key=body.seat, role="PAYEE", name=told["name"], kind="organisation" if body.kind == "organisation" else "person",
+        id_number=told["id_number"], accounts=money_terms.accounts_of(told, told["name"]),
+    )  # fmt: skip
+    made = escrow.propose_payee(uow, body.mediation_number, body.seat, new, body.reason, body.document)
+    choreography.follow(uow, made.events)
+    return {"decision": str(made.id)}
+
+
+@router.post("/decisions/{decision_id}/confirm", summary="Confirm as the second person 第二人确认")
+def confirm(decision_id: UUID, uow: Work, request: Request) -> dict[str, Any]:
+    need(uow.actor, "checker", "releaser")
+    done = escrow.confirm_decision(uow, payments.desk_of(hub_of(request)), decision_id)
+    choreography.follow(uow, done.events)
+    return {"decision": str(decision_id), "events": done.names()}
+
+
+@router.get("/reconciliation", summary="Runs, breaks and custody accounts 对账")
+def reconciliation(uow: Work) -> dict[str, Any]:
+    need(uow.actor, *MONEY, "auditor", "operator")
+    return {
+        "runs": escrow.recon_runs(uow),
+        "breaks": escrow.list_breaks(uow),
+        "custody": escrow.custody_accounts(uow),
+        "violations": [str(each) for each in escrow.prove(uow)],
+    }

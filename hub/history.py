@@ -1,0 +1,83 @@
+"""Loads synthetic history: the generator runs as its own process and writes lines; the registry takes them in bulk."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import case_registry
+from foundation.settings import ROOT
+from foundation.unit_of_work import unit_of_work
+from hub.context import hub_of_process
+from hub.pipeline import Hub
+from schemas.claims import Claim, PartyClaim, Record, Reference
+
+SEED = 1
+GENERATE_WITHIN_S = 3600
+
+
+def load_history(count: int, hub: Hub | None = None) -> dict[str, Any]:
+    """Load ``count`` synthetic disputes unless history was loaded before; returns what was done."""
+    hub = hub or hub_of_process()
+    with unit_of_work(hub.engine) as uow:
+        before = uow.scalar("SELECT result FROM exchange.job_run WHERE job = 'history' AND ok LIMIT 1")
+    if before is not None or count == 0:
+        return {"loaded": 0, "there": before}
+    folder = hub.settings.var_dir / f"history-{count}"
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "sandbox.history",
+            "--disputes",
+            str(count),
+            "--seed",
+            str(SEED),
+            "--out",
+            str(folder),
+        ],
+        check=True,
+        cwd=ROOT,
+        timeout=GENERATE_WITHIN_S,
+    )
+    with unit_of_work(hub.engine) as uow:
+        loaded = case_registry.bulk_load(uow, _records(folder))
+        result = {"disputes": count, "seed": SEED, **loaded}
+        uow.execute(
+            "INSERT INTO exchange.job_run (id, job, started_at, finished_at, ok, result) VALUES"
+            " (:id, 'history', :now, clock_timestamp(), true, CAST(:result AS jsonb))",
+            id=uow.new_id(),
+            now=uow.now,
+            result=json.dumps(result, default=str),
+        )
+    return {"loaded": count, **loaded}
+
+
+def _records(folder: Path) -> Iterator[tuple[case_registry.Source, list[Record]]]:
+    """Records of the generator's files, one source and its records a line."""
+    for path in sorted(folder.glob("*.jsonl")):
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                told = json.loads(line)
+                source = case_registry.Source(told["partner"], told["institution"], told["agency"])
+                yield source, [_record(each) for each in told["records"]]
+
+
+def _record(told: dict[str, Any]) -> Record:
+    parties = told.get("parties")
+    return Record(
+        kind=told["kind"],
+        native_id=told["native_id"],
+        version=tuple(told["version"]),
+        event_at=told["event_at"],
+        sub_id=told.get("sub_id", ""),
+        claims=tuple(Claim(**each) for each in told.get("claims", ())),
+        parties=None if parties is None else tuple(PartyClaim(**each) for each in parties),
+        references=tuple(Reference(**each) for each in told.get("references", ())),
+        path=told.get("path", ""),
+        data=told.get("data", {}),
+    )
