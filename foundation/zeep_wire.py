@@ -29,7 +29,7 @@ class SoapReply:
     """What came of one call.
 
     `outcome` ANSWERED: `value` is what zeep made of the answer, or `fault` is set. NOT_SENT: nothing left.
-    UNKNOWN: maybe arrived, or an answer that cannot be read. `raw`: the answer's bytes as they came.
+    UNKNOWN: maybe arrived, or an answer that cannot be read. `raw`, `status`: the answer as it came.
     """
 
     outcome: Literal["ANSWERED", "NOT_SENT", "UNKNOWN"]
@@ -37,6 +37,7 @@ class SoapReply:
     fault: zeep.exceptions.Fault | None = None
     error: str = ""
     raw: bytes = b""
+    status: int | None = None
 
 
 class _Reply:
@@ -65,6 +66,7 @@ class _WireTransport(zeep.Transport):
         self.timeout_s = 10.0
         self.more_headers: Mapping[str, str] = {}
         self.last = b""
+        self.last_status: int | None = None
 
     def load(self, url: str) -> bytes:
         path = Path(url.removeprefix("file://")).resolve()
@@ -81,7 +83,7 @@ class _WireTransport(zeep.Transport):
         reply = self.wire.request(
             "POST", address, headers=all_headers, content=message, timeout_s=self.timeout_s
         )
-        self.last = reply.content
+        self.last, self.last_status = reply.content, reply.status
         if reply.outcome != "ANSWERED":
             raise _Trouble(reply)
         return _Reply(reply)
@@ -130,26 +132,29 @@ def call(
     TypeError when they do not fit the contract.
     """
     made = _made(wsdl)
-    made.transport.wire, made.transport.timeout_s, made.transport.last = wire, timeout_s, b""
-    made.transport.more_headers = dict(http_headers or {})
+    transport = made.transport
+    transport.wire, transport.timeout_s = wire, timeout_s
+    transport.last, transport.last_status = b"", None
+    transport.more_headers = dict(http_headers or {})
+    error = ""
     try:
         value = getattr(_service(made, address), operation)(**fields)
-        return SoapReply("ANSWERED", value, raw=made.transport.last)
+        return SoapReply("ANSWERED", value, raw=transport.last, status=transport.last_status)
     except zeep.exceptions.Fault as fault:
-        return SoapReply("ANSWERED", fault=fault, raw=made.transport.last)
+        return SoapReply("ANSWERED", fault=fault, raw=transport.last, status=transport.last_status)
     except _Trouble as trouble:
-        reply = trouble.reply
-        if reply.outcome == "NOT_SENT":
-            return SoapReply("NOT_SENT", error=reply.error)
-        return SoapReply("UNKNOWN", error=reply.error, raw=reply.content)
+        if trouble.reply.outcome == "NOT_SENT":
+            return SoapReply("NOT_SENT", error=trouble.reply.error)
+        error = trouble.reply.error
     except (zeep.exceptions.ValidationError, TypeError):
-        if not made.transport.last:
+        if transport.last_status is None:
             raise
-        return SoapReply("UNKNOWN", error="the answer does not fit the contract", raw=made.transport.last)
-    except Exception as error:  # zeep and lxml raise whatever an odd answer leads them to
-        return SoapReply("UNKNOWN", error=f"{type(error).__name__}: {error}"[:300], raw=made.transport.last)
+        error = "the answer does not fit the contract"
+    except Exception as odd:  # zeep and lxml raise whatever an odd answer leads them to
+        error = f"{type(odd).__name__}: {odd}"[:300]
     finally:
-        made.transport.wire = None
+        transport.wire = None
+    return SoapReply("UNKNOWN", error=error, raw=transport.last, status=transport.last_status)
 
 
 def message(wsdl: Path, operation: str, **fields: Any) -> bytes:

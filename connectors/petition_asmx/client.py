@@ -86,8 +86,8 @@ def _ask(
     if reply.fault is not None:
         raise OfficeAway("unreachable", f"fault: {reply.fault.message}"[:300])
     if reply.outcome != "ANSWERED":
-        refused = "status 401" in reply.error or "status 403" in reply.error
-        raise OfficeAway("refused" if refused else "unreachable", reply.error)
+        refused = reply.status in (401, 403)
+        raise OfficeAway("refused" if refused else "unreachable", reply.error or f"HTTP {reply.status}")
     # HTTP 200 is no success: the text says what became of the call (habit 10).
     result = read_result(str(reply.value or ""), operation, f"{operation}Result")
     if result.ok:

@@ -23,24 +23,24 @@ _OPERATIONS = {"AddXfj": "A", "UpdateXfj": "U", "RevokeXfj": "D"}
 def read(message: RawMessage, known: Known) -> Reading:
     """What a message says: AddXfj, UpdateXfj, RevokeXfj, a reply of the office's service, or its export.
 
-    Uses `known.first_digest` (same version, other content) and `known.profile`. Never raises for what is
-    inside the message: what is wrong stands in the reading's findings (contract/CONTRACT.md).
+    Uses `known.profile`. Never raises for what is inside the message: what is wrong stands in the reading's
+    findings (contract/CONTRACT.md). Whether the same version came before with other content is for the inbox
+    to see; `meta` says where the version stands and what was expected there.
     """
     context = Context(today=message.received_at.astimezone(BEIJING).date(), profile=known.profile)
     raw_digest = sha256_hex(message.content)
     try:
         opened = open_message(message)
-        reading = _read(message, opened, context)
+        return _read(message, opened, context)
     except Refused as refused:
         return Reading(f"sha256:{raw_digest}", raw_digest, findings=_whole(refused.findings))
-    first = known.first_digest(reading.message_id)
-    if first is not None and first != reading.compare_digest:
-        return _other_content(reading)
-    return reading
 
 
 def _whole(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    return tuple(replace(finding, scope="message") for finding in findings)
+    return tuple(
+        replace(each, scope="message", action=each.action.replace("reject the row", "reject"))
+        for each in findings
+    )
 
 
 def _read(message: RawMessage, opened: Opened, context: Context) -> Reading:
@@ -143,17 +143,7 @@ def _reading(
         meta={
             "operation": opened.operation if opened else "",
             "id_path": id_path,
+            "id_expected": "the content first sent under this version",
             "refused_rows": refused,
         },
     )
-
-
-def _other_content(reading: Reading) -> Reading:
-    finding = Finding(
-        "SAME_ID_OTHER_BYTES",
-        str(reading.meta.get("id_path", "")),
-        reading.message_id,
-        "the content first sent under this version",
-        "quarantine and alarm; the first stays in force",
-    )
-    return replace(reading, records=(), findings=(finding,), notes=(), reply_hint={})

@@ -34,6 +34,7 @@ def read_petition(fields: Fields, operation: str) -> RowRead:
     native_id = fields.text("XFJBH")
     version = version_of(fields, operation)
     fields.claim("proceeding_kind", "PETITION")
+    fields.code("CZLX")
     state = fields.code("BLZT")
     if state:
         fields.claim("state", state)

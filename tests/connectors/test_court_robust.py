@@ -67,7 +67,7 @@ def test_values_and_elements_changed(name: str, seed: int) -> None:
     chance = random.Random(seed)
     told = (EXAMPLES / name).read_bytes().decode("gb18030" if name.startswith(("c13", "c14")) else "utf-8")
     for _ in range(chance.randint(1, 4)):
-        values = [m for m in re.finditer(r"<([^<>/!?]+)>([^<>]*)</", told)]
+        values = list(re.finditer(r"<([^<>/!?]+)>([^<>]*)</", told))
         if not values:
             break
         match = chance.choice(values)

@@ -6,8 +6,10 @@ import base64
 import hashlib
 import json
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +25,7 @@ from schemas.findings import Finding, Refused
 from tests.connectors.adapter_server import adapter_server
 from tests.connectors.answering_server import Call, answering
 from tests.connectors.court_side import EXAMPLES, FILES, LATER, content, notice, push, read, text
-from tests.sandbox.conftest import Sandbox, hub, sandbox  # noqa: F401
+from tests.connectors.stand_in import StandIn, stand_in
 
 pytestmark = pytest.mark.slow
 BEIJING_NINE = datetime.fromisoformat("2026-04-01T09:00:00+08:00")
@@ -50,16 +52,22 @@ def context(url: str, now: datetime = BEIJING_NINE, **state: Any) -> ConnectorCo
 
 
 @pytest.fixture
-def wire() -> Any:
+def court(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    with stand_in(tmp_path, tmp_path_factory.getbasetemp() / "stand-in-keys") as made:
+        yield made
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
     made = Wire()
     yield made
     made.close()
 
 
-def test_files_are_pulled_acknowledged_and_then_gone(sandbox: Sandbox, wire: Wire) -> None:  # noqa: F811
+def test_files_are_pulled_acknowledged_and_then_gone(court: StandIn, wire: Wire) -> None:
     archive = base64.b64encode(content("c07")).decode()
-    sandbox.order("offer", "court", kind="AJXX", content_base64=archive, file_name=FILES[6][4:])
-    ctx = context(f"{sandbox.url}/court")
+    court.order("offer", "court", kind="AJXX", content_base64=archive, file_name=FILES[6][4:])
+    ctx = context(f"{court.url}/court")
     pulled = client.pull(wire, ctx, "AJXX", "")
     (message,) = pulled.messages
     assert message.content == content("c07") and message.filename == FILES[6][4:]
@@ -70,60 +78,60 @@ def test_files_are_pulled_acknowledged_and_then_gone(sandbox: Sandbox, wire: Wir
     assert [m.content for m in again.messages] == [message.content]
     client.acknowledge(wire, ctx, message, Outcome(reading.message_id, "ACCEPTED"))
     assert client.pull(wire, ctx, "AJXX", pulled.next_cursor).messages == ()
-    assert len(sandbox.books("court", operation="Login")["entries"]) == 1
+    assert len(court.calls("court", "Login")) == 1
     assert client.pull(wire, ctx, "ZXLA", "").messages == ()
 
 
-def test_a_file_whose_digest_is_wrong_is_refused_and_told_so(sandbox: Sandbox, wire: Wire) -> None:  # noqa: F811
+def test_a_file_whose_digest_is_wrong_is_refused_and_told_so(court: StandIn, wire: Wire) -> None:
     archive = base64.b64encode(content("c07")).decode()
-    sandbox.order("offer", "court", kind="AJXX", content_base64=archive, file_name=FILES[6][4:])
-    sandbox.order("faults", "court", kind="wrong_signature", times=1, operation="PullBatch")
-    ctx = context(f"{sandbox.url}/court")
+    court.order("offer", "court", kind="AJXX", content_base64=archive, file_name=FILES[6][4:])
+    court.order("faults", "court", kind="wrong_signature", times=1, operation="PullBatch")
+    ctx = context(f"{court.url}/court")
     (message,) = client.pull(wire, ctx, "AJXX", "").messages
     reading = mapping.read(message, Known())
     assert [f.code for f in reading.findings] == ["DIGEST_MISMATCH"]
     client.acknowledge(wire, ctx, message, Outcome("x", "REFUSED", reading.findings))
-    said = sandbox.books("court", operation="AckBatch")["entries"][-1]
+    said = court.calls("court", "AckBatch")[-1]
     assert "<ns0:result>1</ns0:result>" in json.dumps(said) or ">1<" in json.dumps(said)
 
 
-def test_more_without_a_file_ends_the_asking(sandbox: Sandbox, wire: Wire) -> None:  # noqa: F811
-    sandbox.order("offer", "court", rules={"empty_more": 1})
-    pulled = client.pull(wire, context(f"{sandbox.url}/court"), "AJXX", "AJXX20260401000000:0")
+def test_more_without_a_file_ends_the_asking(court: StandIn, wire: Wire) -> None:
+    court.order("offer", "court", rules={"empty_more": 1})
+    pulled = client.pull(wire, context(f"{court.url}/court"), "AJXX", "AJXX20260401000000:0")
     assert pulled.messages == () and pulled.next_cursor == "AJXX20260401000000:0" and not pulled.more
 
 
-def test_a_dead_ticket_is_renewed_once(sandbox: Sandbox, wire: Wire) -> None:  # noqa: F811
+def test_a_dead_ticket_is_renewed_once(court: StandIn, wire: Wire) -> None:
     dead = {"ticket": "T-old", "at": BEIJING_NINE.isoformat()}
-    ctx = context(f"{sandbox.url}/court", ticket=dead)
+    ctx = context(f"{court.url}/court", ticket=dead)
     assert client.pull(wire, ctx, "AJXX", "").messages == ()
     assert ctx.state["ticket"]["ticket"] != "T-old"
-    assert len(sandbox.books("court", operation="Login")["entries"]) == 1
+    assert len(court.calls("court", "Login")) == 1
     # after 30 minutes from issue a new one is asked for before anything else
     later = replace(ctx, now=BEIJING_NINE + timedelta(minutes=31))
-    sandbox.clock("2026-04-01T09:31:00+08:00")
+    court.clock("2026-04-01T09:31:00+08:00")
     client.pull(wire, later, "AJXX", "")
-    assert len(sandbox.books("court", operation="Login")["entries"]) == 2
+    assert len(court.calls("court", "Login")) == 2
 
 
-def test_outages_are_told_apart(sandbox: Sandbox, wire: Wire) -> None:  # noqa: F811
+def test_outages_are_told_apart(court: StandIn, wire: Wire) -> None:
     with pytest.raises(CourtAway) as away:
         client.pull(wire, context("http://127.0.0.1:1/court"), "AJXX", "")
     assert away.value.kind == "unreachable"
-    wrong = context(f"{sandbox.url}/court")
+    wrong = context(f"{court.url}/court")
     wrong.keys.told["court_feed.password"] = "other"  # type: ignore[attr-defined]
     with pytest.raises(CourtAway) as away:
         client.pull(wire, wrong, "AJXX", "")
     assert away.value.kind == "refused"
-    sandbox.order("offer", "court", rules={"maintenance": True})
-    sandbox.clock("2026-04-01T02:00:00+08:00")
+    court.order("offer", "court", rules={"maintenance": True})
+    court.clock("2026-04-01T02:00:00+08:00")
     with pytest.raises(CourtAway) as away:
-        client.pull(wire, context(f"{sandbox.url}/court"), "AJXX", "")
+        client.pull(wire, context(f"{court.url}/court"), "AJXX", "")
     assert away.value.kind == "busy"
 
 
-def test_the_result_goes_out_and_nothing_of_what_was_conceded(sandbox: Sandbox, wire: Wire) -> None:  # noqa: F811
-    ctx = context(f"{sandbox.url}/court")
+def test_the_result_goes_out_and_nothing_of_what_was_conceded(court: StandIn, wire: Wire) -> None:
+    ctx = context(f"{court.url}/court")
     body = {
         "native_id": "339920269804007904",
         "case_number": "(2026)浙0399民诉前调1803号",
@@ -147,14 +155,12 @@ def test_the_result_goes_out_and_nothing_of_what_was_conceded(sandbox: Sandbox, 
     assert client.send(wire, ctx, "SubmitMediationResult", made).text == result.text
     other = client.build("SubmitMediationResult", {**body, "on": "2026-04-11"}, ctx)
     assert client.send(wire, ctx, "SubmitMediationResult", other).outcome == "PERMANENT"
-    notes = json.dumps(
-        sandbox.books("court", operation="SubmitMediationResult")["entries"], ensure_ascii=False
-    )
+    notes = json.dumps(court.calls("court", "SubmitMediationResult"), ensure_ascii=False)
     assert "CONCESSION_DISCLOSED" not in notes and "SCHEMA_VIOLATION" not in notes
 
 
-def test_an_application_and_late_money_carry_a_document(sandbox: Sandbox, wire: Wire) -> None:  # noqa: F811
-    ctx = context(f"{sandbox.url}/court")
+def test_an_application_and_late_money_carry_a_document(court: StandIn, wire: Wire) -> None:
+    ctx = context(f"{court.url}/court")
     body = {
         "native_id": "339920269804007904",
         "agreement_number": "瓯栖调〔2026〕江蓠0112号",
@@ -182,41 +188,41 @@ def test_an_application_and_late_money_carry_a_document(sandbox: Sandbox, wire: 
     ("kind", "outcome"),
     [("reset", "UNKNOWN"), ("half_answer", "UNKNOWN"), ("http_500", "UNKNOWN"), ("fault", "RETRY")],
 )
-def test_sending_into_trouble(sandbox: Sandbox, wire: Wire, kind: str, outcome: str) -> None:  # noqa: F811
-    ctx = context(f"{sandbox.url}/court")
+def test_sending_into_trouble(court: StandIn, wire: Wire, kind: str, outcome: str) -> None:
+    ctx = context(f"{court.url}/court")
     made = client.build(
         "SubmitMediationResult", {"native_id": "1", "event": "failed", "message_id": "m"}, ctx
     )
     client.pull(wire, ctx, "AJXX", "")
-    sandbox.order("faults", "court", kind=kind, times=1, operation="SubmitMediationResult")
+    court.order("faults", "court", kind=kind, times=1, operation="SubmitMediationResult")
     assert client.send(wire, ctx, "SubmitMediationResult", made).outcome == outcome
     assert client.send(wire, ctx, "SubmitMediationResult", made).outcome == "DELIVERED"
     nowhere = context("http://127.0.0.1:1")
     assert client.send(wire, nowhere, "SubmitMediationResult", made).outcome == "RETRY"
 
 
-def test_one_case_can_be_asked_for(sandbox: Sandbox, wire: Wire) -> None:  # noqa: F811
-    ctx = context(f"{sandbox.url}/court")
+def test_one_case_can_be_asked_for(court: StandIn, wire: Wire) -> None:
+    ctx = context(f"{court.url}/court")
     assert client.query_case(wire, ctx, "nobody") is None
     archive = base64.b64encode(content("c07")).decode()
-    sandbox.order("offer", "court", kind="AJXX", content_base64=archive, file_name=FILES[6][4:])
+    court.order("offer", "court", kind="AJXX", content_base64=archive, file_name=FILES[6][4:])
     message = client.query_case(wire, ctx, "339920269902002566")
     assert message is not None
     assert mapping.read(message, Known()).records[0].native_id == "339920269902002566"
 
 
-def test_the_list_is_walked_twice(sandbox: Sandbox, wire: Wire) -> None:  # noqa: F811
+def test_the_list_is_walked_twice(court: StandIn, wire: Wire) -> None:
     rows = json.loads(text("c05"))["content"]["list"]
-    sandbox.order("offer", "court", list_rows=rows)
-    ctx = context(f"{sandbox.url}/court")
+    court.order("offer", "court", list_rows=rows)
+    ctx = context(f"{court.url}/court")
     pulled = client.pull(wire, ctx, "CDFB", "")
     assert len(pulled.messages) == 1 and pulled.next_cursor == "20260401085000"
     reading = mapping.read(pulled.messages[0], Known())
     assert len(reading.records) == 9 and not reading.findings
     assert {r.version[1] for r in reading.records} == {"2026-04-01T09:00:00+08:00"}
-    assert len(sandbox.books("court", operation="cdfb")["entries"]) == 2
+    assert len(court.calls("court", "cdfb")) == 2
     client.acknowledge(wire, ctx, pulled.messages[0], Outcome("x", "ACCEPTED"))
-    wrong = context(f"{sandbox.url}/court")
+    wrong = context(f"{court.url}/court")
     wrong.keys.told["court_feed.list_token"] = "other"  # type: ignore[attr-defined]
     with pytest.raises(CourtAway) as away:
         client.pull(wire, wrong, "CDFB", "")
@@ -272,22 +278,20 @@ def test_the_served_contract_by_zeep() -> None:
         "content": archive,
     }
     with adapter_server(mapping, service, Known(), LATER) as (url, inbox):
-        court = zeep.Client(f"{url}?wsdl").service
-        first, again = court.ReceiveBatch(**told), court.ReceiveBatch(**told)
+        fy = zeep.Client(f"{url}?wsdl").service
+        first, again = fy.ReceiveBatch(**told), fy.ReceiveBatch(**told)
         assert first.code == again.code == "C0000" and first.receiptNo == again.receiptNo == "R0000"
         other = content("c08")
         changed = {**told, "md5": hashlib.md5(other).hexdigest(), "content": other}
-        assert court.ReceiveBatch(**changed).code == "C0207"
+        assert fy.ReceiveBatch(**changed).code == "C0207"
         swapped = {**told, "md5": hashlib.md5(content("c28")).hexdigest(), "content": content("c28")}
-        assert court.ReceiveBatch(**swapped).code == "C0201"
-        assert court.ReceiveBatch(**{**told, "md5": "0" * 32}).code == "C0205"
-        freeze = court.ReceiveNotice(sender="3399", noticeId="N1", sentAt="20260409090000", xml=text("c17"))
+        assert fy.ReceiveBatch(**swapped).code == "C0201"
+        assert fy.ReceiveBatch(**{**told, "md5": "0" * 32}).code == "C0205"
+        freeze = fy.ReceiveNotice(sender="3399", noticeId="N1", sentAt="20260409090000", xml=text("c17"))
         assert freeze.code == "C0000"
-        quarantined = court.ReceiveNotice(
-            sender="3399", noticeId="N1", sentAt="20260409090000", xml=text("c18")
-        )
+        quarantined = fy.ReceiveNotice(sender="3399", noticeId="N1", sentAt="20260409090000", xml=text("c18"))
         assert quarantined.code == "C0208"
-        rows = court.ReceiveNotice(sender="3399", noticeId="N2", sentAt="20260409090000", xml=text("c23"))
+        rows = fy.ReceiveNotice(sender="3399", noticeId="N2", sentAt="20260409090000", xml=text("c23"))
         path = "/民事案件/案件列表/R[2]/民事案件基本信息/诉讼标的金额"
         assert (rows.code, rows.message) == ("C0000", f"{path}=C0306")
         assert len(inbox.stored) == 8
