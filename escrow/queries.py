@@ -1,0 +1,138 @@
+"""Lists for desks and screens: what waits for whom. Every list has a limit and a stable order."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from foundation.unit_of_work import UnitOfWork
+
+PAGE = 50
+
+
+def list_cases(
+    uow: UnitOfWork, *, state: str | None = None, text: str = "", limit: int = PAGE, offset: int = 0
+) -> list[dict[str, Any]]:
+    """Cases with their figures, newest first; `text` looks into numbers and title."""
+    rows = uow.all(
+        "SELECT * FROM escrow.v_case WHERE (CAST(:state AS text) IS NULL OR state = :state) AND (:text = '' OR"
+        " mediation_number LIKE '%' || :text || '%' OR dispute LIKE '%' || :text || '%' OR title LIKE '%' || :text || '%')"
+        " ORDER BY created_at DESC, id LIMIT :limit OFFSET :offset",
+        state=state, text=text, limit=limit, offset=offset,
+    )  # fmt: skip
+    return [dict(row) for row in rows]
+
+
+def list_orders(
+    uow: UnitOfWork,
+    *,
+    states: list[str] | None = None,
+    case_id: UUID | None = None,
+    limit: int = PAGE,
+    offset: int = 0,
+) -> list[dict[str, Any]]:
+    """Orders, those that waited longest first; of some states, of one case, or all."""
+    rows = uow.all(
+        "SELECT o.*, escrow.persons_needed(o.amount_fen, (o.drafted_at AT TIME ZONE 'Asia/Shanghai')::date) AS persons"
+        " FROM escrow.v_order o WHERE (CAST(:states AS text[]) IS NULL OR o.state = ANY(:states))"
+        " AND (CAST(:case AS uuid) IS NULL OR o.case_id = :case) ORDER BY o.moved_at, o.id LIMIT :limit OFFSET :offset",
+        states=states, case=case_id, limit=limit, offset=offset,
+    )  # fmt: skip
+    return [dict(row) for row in rows]
+
+
+def orders_to_sign(uow: UnitOfWork, limit: int = PAGE) -> list[dict[str, Any]]:
+    """Orders that the acting person may check or release now: never those that he signed before where it forbids it."""
+    rows = list_orders(uow, states=["DRAFTED", "CHECKED"], limit=500)
+    me = uow.actor.id
+    mine = [
+        row
+        for row in rows
+        if row["maker"] != me
+        and (row["state"] == "DRAFTED" or row["persons"] == 2 or row["checker"] != me)
+        and (uow.actor.has("checker", "releaser"))
+    ]
+    return mine[:limit]
+
+
+def order_detail(uow: UnitOfWork, order_id: UUID) -> dict[str, Any] | None:
+    """One order with its approvals, attempts, and every word that was said about it; the bytes as text."""
+    row = uow.one("SELECT * FROM escrow.v_order WHERE id = :id", id=order_id)
+    if row is None:
+        return None
+    found = dict(row)
+    found["payload"] = bytes(
+        uow.scalar("SELECT payload FROM escrow.payment_order WHERE id = :id", id=order_id)
+    )
+    found["approvals"] = [
+        dict(each)
+        for each in uow.all(
+            "SELECT role, person, digest, at FROM escrow.approval WHERE order_id = :id ORDER BY at",
+            id=order_id,
+        )
+    ]
+    found["attempts"] = [
+        dict(each)
+        for each in uow.all(
+            "SELECT id, attempt, number, state, outcome, outcome_code, was_unknown, sends, asks, intended_at, first_sent_at,"
+            " send_after, next_ask, proved_by FROM escrow.rail_attempt WHERE order_id = :id ORDER BY attempt",
+            id=order_id,
+        )
+    ]
+    found["words"] = [
+        dict(each)
+        for each in uow.all(
+            "SELECT n.at, n.source, n.outcome, n.applied, n.code, n.text, n.actor FROM escrow.outcome_note n"
+            " JOIN escrow.rail_attempt a ON a.id = n.attempt WHERE a.order_id = :id ORDER BY n.id LIMIT 500",
+            id=order_id,
+        )
+    ]
+    return found
+
+
+def list_breaks(
+    uow: UnitOfWork, *, open_only: bool = True, limit: int = PAGE, offset: int = 0
+) -> list[dict[str, Any]]:
+    """Breaks, oldest first, with the role that owns their kind and their limits."""
+    rows = uow.all(
+        "SELECT * FROM escrow.v_break WHERE NOT :open_only OR state <> 'CLOSED' ORDER BY found_at, id LIMIT :limit OFFSET :offset",
+        open_only=open_only, limit=limit, offset=offset,
+    )  # fmt: skip
+    return [dict(row) for row in rows]
+
+
+def list_decisions(uow: UnitOfWork, *, state: str = "PROPOSED", limit: int = PAGE) -> list[dict[str, Any]]:
+    """Proposals that wait for a second person, oldest first."""
+    rows = uow.all(
+        "SELECT d.*, c.dispute, c.mediation_number FROM escrow.decision d LEFT JOIN escrow.escrow_case c ON c.id = d.case_id"
+        " WHERE d.state = :state ORDER BY d.proposed_at LIMIT :limit",
+        state=state, limit=limit,
+    )  # fmt: skip
+    return [dict(row) for row in rows]
+
+
+def list_listed_items(uow: UnitOfWork, limit: int = 500) -> list[dict[str, Any]]:
+    """Everything between a custody account in the ledger and its holder's balance, each by name."""
+    rows = uow.all(
+        "SELECT i.*, c.rail, c.number, c.name FROM escrow.v_listed_item i JOIN escrow.custody c ON c.id = i.custody"
+        " ORDER BY i.custody, i.item, i.subject LIMIT :limit",
+        limit=limit,
+    )
+    return [dict(row) for row in rows]
+
+
+def custody_accounts(uow: UnitOfWork) -> list[dict[str, Any]]:
+    """Custody accounts: balance in the ledger, at the holder as its lines say, and what is listed between, in fen."""
+    rows = uow.all(
+        "SELECT c.id, c.rail, c.number, c.name, a.balance AS ledger_fen,"
+        " (SELECT coalesce(sum(mirror_fen), 0)::bigint FROM escrow.bank_account b WHERE b.custody = c.id) AS holder_fen,"
+        " (SELECT coalesce(sum(fen), 0)::bigint FROM escrow.v_listed_item i WHERE i.custody = c.id) AS listed_fen"
+        " FROM escrow.custody c JOIN escrow.account a ON a.id = c.ledger ORDER BY c.rail"
+    )
+    return [dict(row) for row in rows]
+
+
+def recon_runs(uow: UnitOfWork, limit: int = 30) -> list[dict[str, Any]]:
+    """The last reconciliation runs, newest first."""
+    rows = uow.all("SELECT * FROM escrow.recon_run ORDER BY at DESC LIMIT :limit", limit=limit)
+    return [dict(row) for row in rows]
