@@ -6,6 +6,7 @@ import csv
 import io
 import unicodedata
 from dataclasses import dataclass
+from typing import NoReturn
 
 from connectors.arbitration_sheet.workbook import MAX_ROWS, Cell, Rows, read_workbook
 from schemas.findings import Finding, Refused
@@ -101,7 +102,7 @@ def _check_header(header: list[str], number: int) -> None:
         )
 
 
-def _refuse_no_header(raw: bytes) -> None:
+def _refuse_no_header(raw: bytes) -> NoReturn:
     if not raw.startswith(b"PK") and _is_utf8_ledger(raw):
         found = "bytes are not GB18030 (they are UTF-8)"
         raise Refused(Finding("ENCODING_MISMATCH", "/", found, "GB18030, no BOM"))

@@ -53,7 +53,7 @@ def read_workbook(raw: bytes) -> Rows:
 def _first_sheet(parts: dict[str, bytes]) -> bytes:
     book = _part(parts, "xl/workbook.xml")
     relations = {
-        each.get("Id"): each.get("Target", "")
+        str(each.get("Id")): each.get("Target", "")
         for each in _named(_part(parts, "xl/_rels/workbook.xml.rels"), "Relationship")
     }
     for sheet in _named(book, "sheet"):
@@ -62,7 +62,7 @@ def _first_sheet(parts: dict[str, bytes]) -> bytes:
         identifier = sheet.get(_RELATION) or next(
             (value for name, value in sheet.attrib.items() if etree.QName(name).localname == "id"), None
         )
-        target = relations.get(identifier, "")
+        target = relations.get(str(identifier), "")
         path = target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"xl/{target}")
         if path in parts:
             return parts[path]

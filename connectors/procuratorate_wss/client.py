@@ -21,7 +21,7 @@ from connectors.procuratorate_wss.result_form import element, return_result
 from connectors.procuratorate_wss.signature import Signed, canonical, check_validity, verify
 from connectors.procuratorate_wss.signing import User, body_digest, signed_envelope
 from foundation.wire import Wire, WireReply
-from schemas.exchange import ConnectorContext, Outcome, Pulled, RawMessage, SendResult
+from schemas.exchange import ConnectorContext, Outcome, Pulled, RawMessage, SendOutcome, SendResult
 from schemas.findings import Finding, Refused
 from schemas.xml_safe import parse_xml
 
@@ -66,7 +66,7 @@ def _outcome(reply: WireReply, ctx: ConnectorContext, sent_digest: str) -> SendR
     payload = envelope.payload
     if payload is not None and payload.tag == names.soap("Fault"):
         fault = fault_of(payload)
-        outcome = "PERMANENT" if fault.final else "RETRY"
+        outcome: SendOutcome = "PERMANENT" if fault.final else "RETRY"
         return SendResult(outcome, fault.code, f"{fault.field} {fault.text}".strip(), reply.content)
     receipt = _verified(reply.content, ctx).payload
     if receipt.tag != names.collab("Receipt"):

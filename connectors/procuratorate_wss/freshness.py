@@ -99,7 +99,7 @@ def _moment(parent: Element, name: str, path: str) -> datetime:
 
 def _text(parent: Element, tag: str) -> str:
     found = parent.findall(tag)
-    return "".join(found[0].itertext()).strip() if len(found) == 1 else ""
+    return "".join(map(str, found[0].itertext())).strip() if len(found) == 1 else ""
 
 
 def _unreadable(path: str, text: str) -> NoReturn:

@@ -44,7 +44,8 @@ def _schema() -> etree.XMLSchema:
     # An XMLSchema keeps its error log in itself: one for each thread.
     if not hasattr(_local, "schema"):
         _local.schema = etree.XMLSchema(etree.fromstring(_schema_bytes()))
-    return _local.schema
+    schema: etree.XMLSchema = _local.schema
+    return schema
 
 
 def path_of(element: Element) -> str:

@@ -25,7 +25,7 @@ from connectors.provincial_gateway.tokens import (
 )
 from foundation.wire import Wire, WireReply
 from schemas.canonical import canonical_json
-from schemas.exchange import ConnectorContext, Outcome, Pulled, RawMessage, SendResult
+from schemas.exchange import ConnectorContext, Outcome, Pulled, RawMessage, SendOutcome, SendResult
 from schemas.findings import Finding, Refused
 
 KINDS = ("person", "company")
@@ -78,7 +78,7 @@ def send(wire: Wire, ctx: ConnectorContext, operation: str, content: bytes) -> S
     except Stopped as stopped:
         return SendResult("PERMANENT", "14", str(stopped))
     except NotNow as trouble:
-        outcome = "PERMANENT" if trouble.code in ("01", "08") else "RETRY"
+        outcome: SendOutcome = "PERMANENT" if trouble.code in ("01", "08") else "RETRY"
         return SendResult(
             outcome, trouble.code, f"{trouble}: {ACTIONS.get(trouble.code, 'retry with back-off')}"
         )

@@ -201,7 +201,7 @@ def _not_found(question: dict[str, Any], at: str) -> Record:
         "address": None,
         "status": None,
     }
-    return _record(data["number"], at, "/data", data)
+    return _record(str(data["number"]), at, "/data", data)
 
 
 def _record(number: str, at: str, path: str, data: dict[str, Any]) -> Record:
