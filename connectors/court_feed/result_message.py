@@ -111,7 +111,7 @@ def _late_money(body: dict[str, Any]) -> str:
         [
             "调解款到账告知",
             f"案件标识：{body.get('native_id')}",
-            f"到账日期：{body.get('received_on') or ''}",
+            f"到账日期：{str(body.get('received_on') or '')[:10]}",
             f"到账金额：{Fen(received).yuan_text() if received is not None else ''}元",
             "该款存于本案专户子账户，未自行发放，请告知处置意见。",
         ]
