@@ -27,8 +27,6 @@ READERS = (
     "supervision_officer",
     "auditor",
 )
-Text = Field(max_length=500)
-Fen = Field(ge=0, le=10**13, strict=True, description="fen 分")
 
 
 class Strict(BaseModel):
@@ -54,7 +52,7 @@ class PartyIn(Strict):
     name: str = Field(min_length=1, max_length=140)
     id_number: str | None = Field(default=None, max_length=32)
     phone: str | None = Field(default=None, max_length=32)
-    address: str | None = Text
+    address: str | None = Field(default=None, max_length=500)
     account: AccountIn | None = None
 
 
@@ -68,7 +66,7 @@ class MatterIn(Strict):
     category: str = Field(default="", max_length=10)
     place: str = Field(default="", max_length=140)
     occurred_on: date | None = None
-    claimed_fen: int | None = Fen
+    claimed_fen: int | None = Field(default=None, ge=0, le=10**13, strict=True)
     narrative: str = Field(default="", max_length=4000)
     source: str = Field(default="A1", max_length=10)
     medium: str = Field(default="W1", max_length=10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from fastapi import FastAPI, Request
@@ -13,6 +14,8 @@ from starlette.exceptions import HTTPException
 import case_registry
 from schemas.findings import FINDING_CODES, Finding, Refused
 from schemas.state_machine import IllegalMove
+
+log = logging.getLogger("concord.api")
 
 STATUS_OF = {
     "UNKNOWN_ORIGINAL": 404,
@@ -120,6 +123,7 @@ def install(app: FastAPI) -> None:
             error.orig, "sqlstate", ""
         ) in ("23514", "23505", "23503"):
             return problem(409, "INVARIANT", str(error.orig).splitlines()[0][:300])
+        log.error("database trouble: %s", error)
         answer = problem(503, "BUSY", "数据库暂时不可用，请稍后重试")
         answer.headers["Retry-After"] = "2"
         return answer

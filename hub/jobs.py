@@ -13,7 +13,7 @@ import case_registry
 from connectors import all_connectors
 from foundation.unit_of_work import UnitOfWork, unit_of_work
 from foundation.wire import Wire
-from hub import choreography, payments, pulling, sending
+from hub import choreography, payments, pulling, reconciling, sending
 from hub.context import hub_of_process
 from hub.history import load_history
 from hub.pipeline import Hub, process
@@ -55,7 +55,7 @@ def reconcile(day: str | None = None, hub: Hub | None = None) -> dict[str, Any]:
     hub = hub or hub_of_process()
     with unit_of_work(hub.engine) as uow:
         chosen = day or (uow.now.astimezone(BEIJING) - timedelta(days=1)).date().isoformat()
-    return _logged(hub, "reconcile", lambda: payments.reconcile(hub, chosen))
+    return _logged(hub, "reconcile", lambda: reconciling.reconcile(hub, chosen))
 
 
 def watch_deadlines(hub: Hub | None = None) -> dict[str, Any]:

@@ -63,12 +63,11 @@ def _cases(adapter: Connector, event: str, dispute: dict[str, Any]) -> list[tupl
     wanted = ABOUT.get(event, ())
     found: dict[str, str] = {}
     for episode in dispute["episodes"]:
-        if episode["partner"] != adapter.id or episode["state"] == "WITHDRAWN":
+        if episode["partner"] != adapter.id or episode["withdrawn"]:
             continue
-        if wanted and episode["kind"] not in wanted:
+        if wanted and episode["proceeding_kind"] not in wanted:
             continue
-        stated = episode["fields"].get("case_number", {}).get("value")
-        found.setdefault(episode["native_id"], str(stated or episode["sub_id"] or ""))
+        found.setdefault(episode["native_id"], str(episode["case_number"] or ""))
     # One application goes out for one agreement, whichever of the partner's cases it is filed under.
     return list(found.items())[:1] if event == "confirmation_application" else list(found.items())
 

@@ -150,6 +150,8 @@ def _repeat(uow: UnitOfWork, inbox_id: UUID, adapter: Connector, reading: Readin
             reading.message_id, "DUPLICATE", (), before.receipt_no, before.received_at, before.reply_hint
         )
         processed = Processed(outcome, disputes=first["result"].get("disputes", []), notes=reading.notes)
+        if reading.meta.get("nonce"):
+            remember_nonce(uow, adapter.id, reading.meta["nonce"], inbox_id)
         inbox.decide(
             uow,
             inbox_id,
@@ -184,7 +186,8 @@ def _with_partner_code(adapter: Connector, finding: Finding) -> Finding:
     """The finding with the partner's own code for it, from the manifest's ``[errors]`` table."""
     if finding.partner_code:
         return finding
-    code = adapter.manifest.get("errors", {}).get(finding.code, "")
+    table = adapter.manifest.get("errors", {})
+    code = table.get(finding.code, table.get("default", ""))
     return Finding(**{**vars(finding), "partner_code": str(code)})
 
 

@@ -18,6 +18,7 @@ from foundation.wire import Wire
 from hub import choreography
 from hub.pipeline import Hub
 from schemas.exchange import ConnectorContext, SendResult
+from schemas.findings import Refused
 
 log = logging.getLogger("concord.sending")
 
@@ -69,6 +70,8 @@ def send_one(hub: Hub, wire: Wire, row: RowMapping) -> str:
             with unit_of_work(hub.engine) as uow:
                 outbox.keep_bytes(uow, row["id"], content)
         result = adapter.client.send(wire, context, row["operation"], content)
+    except Refused as refused:  # it cannot be told in this partner's form: a person must look
+        result = SendResult("PERMANENT", refused.findings[0].code, refused.findings[0].text_en())
     except Exception as error:  # a fault of ours: the row stays and people see it
         log.exception("outbox %s could not be sent", row["id"])
         result = SendResult("RETRY", "OUR_FAULT", f"{type(error).__name__}: {error}")

@@ -261,7 +261,7 @@ def _learn_subaccount(stage: Stage, row: StoryDispute) -> str:
         if escrow_of(stage.hub, row)["state"] == NO_ESCROW["state"]:
             return ""
         found = stage.hub.get("auditor1", "/v1/escrow", mediation_number=row.mediation_number)
-        return found.get("subaccount") or ""
+        return next((each["number"] for each in found["accounts"] if each["kind"] == "SUB"), "")
 
     account: str = wait_for(look, RECEIVED_WITHIN_S)
     if account and row.row.get("subaccount"):
