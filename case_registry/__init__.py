@@ -18,6 +18,7 @@ from case_registry import factor_log as _factor_log
 from case_registry import link_decisions as _proposals
 from case_registry.deadlines import all_rules as deadline_rules
 from case_registry.disputes import dispute_ref
+from case_registry.factors import noted_indicators
 from case_registry.history import timeline
 from case_registry.link_decisions import attach, proposals, split_off
 from case_registry.listing import Filters, Page, board, factor_list, find_disputes, my_work
@@ -68,6 +69,7 @@ __all__ = [
     "find_disputes",
     "my_work",
     "note_indicator",
+    "noted_indicators",
     "override_grade",
     "parked_count",
     "proposals",

@@ -55,6 +55,12 @@ def need_role(uow: UnitOfWork, act: str) -> None:
         )
 
 
+def acts_of(uow: UnitOfWork) -> frozenset[str]:
+    """What the acting person's roles allow: draft, check, release, cancel, propose, confirm, stop, break."""
+    rows = uow.all("SELECT DISTINCT act FROM escrow.act_role WHERE role = ANY(:roles)", roles=sorted(uow.actor.roles))
+    return frozenset(row["act"] for row in rows)
+
+
 def said(text: str, path: str, code: str = "FIELD_MISSING", expected: str = "a reason") -> str:
     """The text, stripped. Raises Refused when it is empty."""
     if not text.strip():

@@ -94,6 +94,11 @@ def session_actor(uow: UnitOfWork, token: str) -> Actor | None:
     return Actor(row["id"], row["name"], frozenset(row["roles"]), row["org"])
 
 
+def staff_names(uow: UnitOfWork) -> dict[str, str]:
+    """Names of everybody who has or had a log-in, by log-in name: screens show people, not ids."""
+    return {row["id"]: row["name"] for row in uow.all("SELECT id, name FROM exchange.staff LIMIT 5000")}
+
+
 def log_out(uow: UnitOfWork, token: str) -> None:
     """End a session."""
     uow.execute(
