@@ -14,7 +14,7 @@ worker      claim_to_send, claim_asks, claim_subaccounts → carry (no database)
 holds       take_court_document, place_stop, place_stop_by_rule, end_stop, end_stop_by_rule
 two persons propose_split, propose_payee, propose_short_return, propose_settlement, propose_fee → confirm_decision
 time        watch_instalments, reconcile_day, seal_day, prove
-looking     has_case, escrow_case, escrow_detail, order_detail, sent_instruction, the lists, suspense_fen
+looking     has_case, acts_of, escrow_case, escrow_detail, order_detail, sent_instruction, the lists, suspense_fen
 """
 
 from escrow.breaks import close_break, own_break
@@ -66,7 +66,7 @@ from escrow.queries import (
 from escrow.rails import Advice, Incoming, Rail, Reply, all_rails
 from escrow.reconcile import last_day_over, reconcile_day
 from escrow.register import import_sent_instruction, sent_instruction
-from escrow.results import Event, Result
+from escrow.results import Event, Result, acts_of
 from escrow.returns import close_returned
 from escrow.seal import seal_day
 from escrow.statements import take_statements
@@ -94,6 +94,7 @@ __all__ = [
     "Reply",
     "Result",
     "Violation",
+    "acts_of",
     "all_rails",
     "ask_now",
     "cancel_order",
