@@ -146,12 +146,16 @@ DECLARE
     differs text;
     i int;
 BEGIN
-    INSERT INTO escrow.entry (id, business_key, kind, case_id, custody, line, order_id, document, decision,
-                              amount_fen, at, actor)
-    VALUES (p_id, p_key, p_kind, p_case, p_custody, p_line, p_order, p_document, p_decision, p_amount, p_at, p_actor)
-    ON CONFLICT (business_key) DO NOTHING;
-    IF NOT FOUND THEN
+    LOOP
         SELECT * INTO known FROM escrow.entry WHERE business_key = p_key;
+        EXIT WHEN FOUND;
+        INSERT INTO escrow.entry (id, business_key, kind, case_id, custody, line, order_id, document, decision,
+                                  amount_fen, at, actor)
+        VALUES (p_id, p_key, p_kind, p_case, p_custody, p_line, p_order, p_document, p_decision, p_amount, p_at, p_actor)
+        ON CONFLICT (business_key) DO NOTHING;
+        EXIT WHEN FOUND;  -- not found: another transaction was first, look what it wrote
+    END LOOP;
+    IF known.id IS NOT NULL THEN
         differs := CASE
             WHEN known.kind <> p_kind THEN 'kind'
             WHEN known.amount_fen <> p_amount THEN 'amount_fen'
