@@ -33,20 +33,38 @@ def change_state(uow: UnitOfWork, row: RowMapping, state: str, kind: str, detail
     log(uow, row["id"], kind, uow.now, detail)
 
 
-def log(uow: UnitOfWork, clock: UUID, kind: str, at: datetime, detail: dict[str, Any]) -> None:
+def log_row(clock: UUID, kind: str, at: datetime, detail: dict[str, Any]) -> dict[str, Any]:
+    """One line of a clock's log."""
+    return {"clock": clock, "kind": kind, "at": at, "detail": orjson.dumps(detail).decode()}
+
+
+def write_log(uow: UnitOfWork, rows: Sequence[dict[str, Any]]) -> None:
+    """Write lines of clocks' logs, in this order."""
     uow.execute(
-        "INSERT INTO registry.clock_event (clock, kind, at, by, detail) VALUES (:clock, :kind, :at, :by, CAST(:d AS jsonb))",
-        clock=clock,
-        kind=kind,
-        at=at,
+        "INSERT INTO registry.clock_event (clock, kind, at, by, detail)"
+        " SELECT c, k, a, :by, CAST(d AS jsonb) FROM unnest(CAST(:c AS uuid[]), CAST(:k AS text[]),"
+        " CAST(:a AS timestamptz[]), CAST(:d AS text[])) WITH ORDINALITY AS t(c, k, a, d, place) ORDER BY place",
         by=uow.actor.id,
-        d=orjson.dumps(detail).decode(),
+        c=[row["clock"] for row in rows],
+        k=[row["kind"] for row in rows],
+        a=[row["at"] for row in rows],
+        d=[row["detail"] for row in rows],
     )
+
+
+def log(uow: UnitOfWork, clock: UUID, kind: str, at: datetime, detail: dict[str, Any]) -> None:
+    """Write one line of a clock's log."""
+    write_log(uow, [log_row(clock, kind, at, detail)])
+
+
+def lamp_detail(was: str, now: str, used: int, total: int) -> dict[str, Any]:
+    """What the log says of one change of a lamp."""
+    return {"from": was, "to": now, "used": used, "limit": total}
 
 
 def log_lamp(uow: UnitOfWork, clock: UUID, at: datetime, was: str, now: str, used: int, total: int) -> None:
     """Write one change of a lamp at its own instant."""
-    log(uow, clock, "LAMP", at, {"from": was, "to": now, "used": used, "limit": total})
+    log(uow, clock, "LAMP", at, lamp_detail(was, now, used, total))
 
 
 def log_reminder(uow: UnitOfWork, clock: UUID, on: date) -> None:

@@ -9,18 +9,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
+import orjson
 from sqlalchemy import RowMapping
 
 from case_registry import deadlines
-from case_registry.clock_acts import change_state, limit_detail, log, resume, set_limit, suspend
+from case_registry.clock_acts import (
+    change_state,
+    lamp_detail,
+    limit_detail,
+    log_row,
+    resume,
+    set_limit,
+    suspend,
+    write_log,
+)  # fmt: skip
 from case_registry.deadlines import DeadlineRule, Due, midnight
 from case_registry.episodes import Episode
-from case_registry.lamps import Limit, Timing, yellow_at
+from case_registry.lamps import Limit, Timing, changes, yellow_at
 from case_registry.matter import families
 from case_registry.source import Event
 from case_registry.told import BEIJING
+from case_registry.watch import light_lamps
 from foundation.unit_of_work import UnitOfWork
 
 
@@ -93,74 +105,115 @@ def _right_law(row: Mapping[str, Any], episode: Episode) -> bool:
     return bool(row["only_labour"]) is labour
 
 
-def sync_clocks(uow: UnitOfWork, wanted: Sequence[Wanted], cases: Sequence[int]) -> list[Event]:
-    """Open, move, pause and stop the clocks of these cases so that they are what the episodes ask for."""
-    rows = uow.all("SELECT * FROM registry.clock WHERE source_case = ANY(:cases)", cases=list(cases))
+@dataclass
+class Synced:
+    """What bringing clocks up to date did. `any`: whether these cases have clocks at all; `lamp`: the worst lamp,
+    where all their clocks were opened just now."""
+
+    any: bool
+    events: list[Event]
+    lamp: str | None = None
+
+
+def sync_clocks(uow: UnitOfWork, wanted: Sequence[Wanted], cases: Sequence[int], *, fresh: bool) -> Synced:
+    """Open, move, pause and stop the clocks of these cases so that they are what the episodes ask for.
+
+    `fresh`: the cases cannot have clocks yet.
+    """
+    rows = (
+        []
+        if fresh
+        else uow.all("SELECT * FROM registry.clock WHERE source_case = ANY(:cases)", cases=list(cases))
+    )
     present = {(r["source_case"], r["sub_id"], r["rule"], r["started_at"]): r for r in rows}
-    events: list[Event] = []
+    opening: list[Wanted] = []
+    moved = False
     for clock in wanted:
         row = present.pop(clock.key, None)
-        if row is None:
-            if clock.running:
-                events.append(_open(uow, clock))
-        else:
-            _bring(uow, clock, row)
+        if row is not None:
+            moved = _bring(uow, clock, row) or moved
+        elif clock.running:
+            opening.append(clock)
     for row in present.values():
         if row["state"] in ("RUNNING", "SUSPENDED"):
             change_state(uow, row, "STOPPED", "STOP", {"why": "its episode no longer says so"})
-    return events
+    events, worst = _open(uow, opening) if opening else ([], "")
+    if moved:
+        events += light_lamps(uow, cases)
+    return Synced(bool(rows or opening), events, worst if fresh else None)
 
 
-def _open(uow: UnitOfWork, clock: Wanted) -> Event:
-    due = clock.due()
-    timing = Timing(clock.start, clock.rule.unit, (Limit(clock.start, due),))
-    row_id = uow.new_id()
-    first = clock.start.astimezone(BEIJING).date()
-    uow.execute(
-        "INSERT INTO registry.clock (id, source_case, sub_id, rule, rule_version, agency, started_at, total, unit, due_on,"
-        " stated, provisional, yellow_at, red_at, remind_on) VALUES (:id, :case, :sub, :rule, :version, :agency, :start,"
-        " :total, :unit, :due, :stated, :provisional, :yellow, :red, :remind)",
-        id=row_id,
-        case=clock.case,
-        sub=clock.sub_id,
-        rule=clock.rule.id,
-        version=clock.rule.version,
-        agency=clock.agency,
-        start=clock.start,
-        total=due.total,
-        unit=clock.rule.unit,
-        due=due.last_day,
-        stated=clock.stated is not None,
-        provisional=due.provisional,
-        yellow=yellow_at(timing),
-        red=due.over_at,
-        remind=[first + timedelta(days=n) for n in clock.remind_days],
-    )
-    log(uow, row_id, "LIMIT", clock.start, limit_detail(due, "opened"))
-    if clock.suspended:
-        suspend(uow, row_id, uow.now, "the episode came suspended")
-    return {"event": "clock_opened", "rule": clock.rule.id, "due_on": due.last_day.isoformat(), "case": clock.case,
-            "provisional": due.provisional}  # fmt: skip
+def _open(uow: UnitOfWork, clocks: Sequence[Wanted]) -> tuple[list[Event], str]:
+    """Open clocks, each with the changes its lamp has gone through since its own start; also the worst lamp."""
+    rows: list[dict[str, Any]] = []
+    log_rows: list[dict[str, Any]] = []
+    events: list[Event] = []
+    for clock in clocks:
+        ident = uow.new_id()
+        due = clock.due()
+        timing = Timing(clock.start, clock.rule.unit, (Limit(clock.start, due),))
+        first = clock.start.astimezone(BEIJING).date()
+        lamps = changes(timing, uow.now)
+        lamp = lamps[-1][1].colour if lamps else "GREEN"
+        rows.append(
+            {"id": ident, "case": clock.case, "sub": clock.sub_id, "rule": clock.rule.id, "version": clock.rule.version,
+             "agency": clock.agency, "start": clock.start, "total": due.total, "unit": clock.rule.unit,
+             "due": due.last_day, "stated": clock.stated is not None, "provisional": due.provisional,
+             "yellow": yellow_at(timing), "red": due.over_at, "lamp": lamp,
+             "remind": [(first + timedelta(days=n)).isoformat() for n in clock.remind_days]}
+        )  # fmt: skip
+        log_rows.append(log_row(ident, "LIMIT", clock.start, limit_detail(due, "opened")))
+        base = {"clock": ident, "rule": clock.rule.id, "agency": clock.agency, "due_on": due.last_day.isoformat(),
+                "case": clock.case}  # fmt: skip
+        events.append({"event": "clock_opened", **base, "provisional": due.provisional})
+        for (_, before), (at, after) in pairwise(lamps):
+            log_rows.append(
+                log_row(ident, "LAMP", at, lamp_detail(before.colour, after.colour, after.used, after.total))
+            )
+            events.append(
+                {"event": "lamp_changed", **base, "from": before.colour, "to": after.colour, "at": at}
+            )
+    uow.execute(_OPEN, **{name: [row[name] for row in rows] for name in rows[0] if name != "remind"},
+                remind=[orjson.dumps(row["remind"]).decode() for row in rows])  # fmt: skip
+    write_log(uow, log_rows)
+    for row, clock in zip(rows, clocks, strict=True):
+        if clock.suspended:
+            suspend(uow, row["id"], uow.now, "the episode came suspended")
+            row["lamp"] = "GREY"
+    return events, max((row["lamp"] for row in rows), key=("GREY", "GREEN", "YELLOW", "RED").index)
 
 
-def _bring(uow: UnitOfWork, clock: Wanted, row: RowMapping) -> None:
+_OPEN = """
+INSERT INTO registry.clock (id, source_case, sub_id, rule, rule_version, agency, started_at, total, unit, due_on, stated,
+    provisional, yellow_at, red_at, lamp, remind_on)
+SELECT id, c, sub, rule, version, agency, start, total, unit, due, stated, provisional, yellow, red, lamp,
+    ARRAY(SELECT CAST(d AS date) FROM jsonb_array_elements_text(CAST(remind AS jsonb)) d)
+FROM unnest(CAST(:id AS uuid[]), CAST(:case AS bigint[]), CAST(:sub AS text[]), CAST(:rule AS text[]),
+    CAST(:version AS text[]), CAST(:agency AS text[]), CAST(:start AS timestamptz[]), CAST(:total AS int[]),
+    CAST(:unit AS text[]), CAST(:due AS date[]), CAST(:stated AS boolean[]), CAST(:provisional AS boolean[]),
+    CAST(:yellow AS timestamptz[]), CAST(:red AS timestamptz[]), CAST(:lamp AS text[]), CAST(:remind AS text[]))
+    AS t(id, c, sub, rule, version, agency, start, total, unit, due, stated, provisional, yellow, red, lamp, remind)
+"""
+
+
+def _bring(uow: UnitOfWork, clock: Wanted, row: RowMapping) -> bool:
+    """Bring one clock that is there to what its episode asks for; returns whether its lamp may have changed."""
     state = row["state"]
     if not clock.running:
         if state != "STOPPED":
             change_state(uow, row, "STOPPED", "STOP", {"why": "the act is done"})
-        return
+        return False
+    moved = False
     if state == "STOPPED":
         change_state(uow, row, "RUNNING", "REOPEN", {"why": "the episode is open again"})
-        state = "RUNNING"
+        state, moved = "RUNNING", True
     if clock.stated and clock.stated != row["due_on"]:
-        set_limit(
-            uow,
-            row["id"],
-            deadlines.stated_due(clock.start, clock.stated),
-            "LIMIT",
-            "the partner states another day",
-        )
+        due = deadlines.stated_due(clock.start, clock.stated)
+        set_limit(uow, row["id"], due, "LIMIT", "the partner states another day")
+        moved = True
     if clock.suspended and state == "RUNNING":
         suspend(uow, row["id"], uow.now, "the episode is suspended")
     elif not clock.suspended and state == "SUSPENDED":
         resume(uow, row["id"], uow.now, "the episode goes on")
+        moved = True
+    return moved

@@ -20,7 +20,7 @@ ROLE_FOR = {"agreed_fen": "reviewer", "claimed_fen": "reviewer", "people_count":
 """Whose task a conflict is; everything else is the supervision officer's."""
 
 
-def sync(uow: UnitOfWork, dispute: UUID, chosen: Mapping[str, Chosen], stage: str) -> list[Event]:
+def sync(uow: UnitOfWork, dispute: UUID, chosen: Mapping[str, Chosen]) -> list[Event]:
     """Open a task for each undecided field, and end those whose sources agree again."""
     open_rows = {
         row["field"]: row
@@ -29,8 +29,6 @@ def sync(uow: UnitOfWork, dispute: UUID, chosen: Mapping[str, Chosen], stage: st
         )
     }
     undecided = {name: c for name, c in chosen.items() if c.undecided}
-    if not open_rows and not undecided:
-        return []
     events: list[Event] = []
     for name, row in open_rows.items():
         if name not in undecided:

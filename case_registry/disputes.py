@@ -18,9 +18,12 @@ from schemas.case_numbers import normalise_case_number
 
 @dataclass
 class Regrouped:
-    """What grouping anew changed. `disputes`: all disputes concerned; `events` for the choreography."""
+    """What grouping anew changed. `disputes`: all concerned; `fresh`: those founded just now; `moved`: whether any
+    case left a dispute or joined one that was there; `events` for the choreography."""
 
     disputes: set[UUID] = field(default_factory=set)
+    fresh: set[UUID] = field(default_factory=set)
+    moved: bool = False
     events: list[Event] = field(default_factory=list)
 
 
@@ -28,46 +31,61 @@ def regroup(uow: UnitOfWork, seeds: Sequence[int], why: str) -> Regrouped:
     """Group again all that hangs together with these cases and write who belongs where, since when and why."""
     nodes = component(uow, seeds)
     found = Regrouped()
-    parts = groups(uow, nodes)
-    seq = _sequence(uow, {row.born for row in nodes.values() if row.born})
     target: dict[int, UUID] = {}
-    for part in parts:
-        born = sorted((seq[b], b) for n in part if (b := nodes[n].born))
+    for part in groups(uow, nodes):
+        born = sorted((nodes[n].born_seq, b) for n in part if (b := nodes[n].born))
+        founder = min((n for n in part if nodes[n].features is not None), default=None)
         if born:
             target.update(dict.fromkeys(part, born[0][1]))
-            continue
-        founder = min((n for n in part if nodes[n].features is not None), default=None)
-        if founder is None:
-            continue
-        ref = _found_dispute(uow, founder)
-        target.update(dict.fromkeys(part, ref.id))
-        found.events.append({"event": "dispute_opened", "dispute_id": ref.id, "dispute": ref.number,
-                             "agency": nodes[founder].agency})  # fmt: skip
+        elif founder is not None:
+            ref = _found_dispute(uow, founder, why, leaves=nodes[founder].dispute is not None)
+            found.fresh.add(ref.id)
+            found.disputes.add(ref.id)
+            target.update({n: ref.id for n in part if n != founder})
+            found.events.append({"event": "dispute_opened", "dispute_id": ref.id, "dispute": ref.number,
+                                 "agency": nodes[founder].agency})  # fmt: skip
     _move(uow, nodes, target, why, found)
     _point_merged(uow, nodes, target, found)
     found.disputes |= set(target.values()) | {row.dispute for row in nodes.values() if row.dispute}
     return found
 
 
-def _sequence(uow: UnitOfWork, disputes: set[UUID]) -> dict[UUID, int]:
-    if not disputes:
-        return {}
-    rows = uow.all("SELECT id, seq FROM registry.dispute WHERE id = ANY(:ids)", ids=list(disputes))
-    return {row["id"]: row["seq"] for row in rows}
+_FOUND = """
+WITH made AS (
+    INSERT INTO registry.dispute (id, seq, number, opened_at, stage_since, holder_since, moved_at)
+    SELECT :id, n, 'JF-' || to_char(CAST(:now AS timestamptz) AT TIME ZONE 'Asia/Shanghai', 'YYYY') || '-'
+           || lpad(n::text, 6, '0'), :now, :now, :now, :now
+    FROM (SELECT nextval(pg_get_serial_sequence('registry.dispute', 'seq')) AS n) s RETURNING id, number),
+founder AS (UPDATE registry.source_case SET born = :id, dispute = :id WHERE id = :founder)
+SELECT id, number FROM made
+"""
 
 
-def _found_dispute(uow: UnitOfWork, founder: int) -> DisputeRef:
-    row = uow.one(
-        "INSERT INTO registry.dispute (id, seq, number, opened_at, stage_since, holder_since, moved_at)"
-        " SELECT :id, n, 'JF-' || to_char(CAST(:now AS timestamptz) AT TIME ZONE 'Asia/Shanghai', 'YYYY') || '-'"
-        " || lpad(n::text, 6, '0'), :now, :now, :now, :now"
-        " FROM (SELECT nextval(pg_get_serial_sequence('registry.dispute', 'seq')) AS n) s RETURNING id, number",
-        id=uow.new_id(),
-        now=uow.now,
-    )
+def _found_dispute(uow: UnitOfWork, founder: int, why: str, *, leaves: bool) -> DisputeRef:
+    """Found a dispute by one of its cases; a founder that was in another dispute until now leaves it."""
+    row = uow.one(_FOUND, id=uow.new_id(), now=uow.now, founder=founder)
     assert row is not None
-    uow.execute("UPDATE registry.source_case SET born = :d WHERE id = :c", d=row["id"], c=founder)
+    _enter(uow, [(founder, row["id"])], why, leaves=leaves)
     return DisputeRef(row["id"], row["number"])
+
+
+def _enter(uow: UnitOfWork, moved: Sequence[tuple[int, UUID]], why: str, *, leaves: bool) -> None:
+    """Write membership: what a case leaves ends now, what it joins begins now."""
+    if leaves:
+        uow.execute(
+            "UPDATE registry.membership SET to_at = :now WHERE to_at IS NULL AND source_case = ANY(:cases)",
+            cases=[n for n, _ in moved],
+            now=uow.now,
+        )
+    uow.execute(
+        "INSERT INTO registry.membership (source_case, dispute, from_at, by, why)"
+        " SELECT c, d, :now, :by, :why FROM unnest(CAST(:cases AS bigint[]), CAST(:disputes AS uuid[])) AS t(c, d)",
+        cases=[n for n, _ in moved],
+        disputes=[d for _, d in moved],
+        now=uow.now,
+        by=uow.actor.id,
+        why=why,
+    )
 
 
 def _move(
@@ -76,28 +94,17 @@ def _move(
     moved = [(n, d) for n, d in target.items() if nodes[n].dispute != d]
     if not moved:
         return
-    cases, disputes = [n for n, _ in moved], [d for _, d in moved]
+    leaves = any(nodes[n].dispute is not None for n, _ in moved)
+    found.moved = leaves
     uow.execute(
-        "WITH moved AS (SELECT * FROM unnest(CAST(:cases AS bigint[]), CAST(:disputes AS uuid[])) AS t(c, d)),"
-        " left_now AS (UPDATE registry.membership SET to_at = :now WHERE to_at IS NULL AND source_case = ANY(:cases)),"
-        " here AS (UPDATE registry.source_case s SET dispute = m.d FROM moved m WHERE s.id = m.c)"
-        " SELECT 1",
-        cases=cases,
-        disputes=disputes,
-        now=uow.now,
+        "UPDATE registry.source_case s SET dispute = t.d"
+        " FROM unnest(CAST(:cases AS bigint[]), CAST(:disputes AS uuid[])) AS t(c, d) WHERE s.id = t.c",
+        cases=[n for n, _ in moved],
+        disputes=[d for _, d in moved],
     )
-    uow.execute(
-        "INSERT INTO registry.membership (source_case, dispute, from_at, by, why)"
-        " SELECT c, d, :now, :by, :why FROM unnest(CAST(:cases AS bigint[]), CAST(:disputes AS uuid[])) AS t(c, d)",
-        cases=cases,
-        disputes=disputes,
-        now=uow.now,
-        by=uow.actor.id,
-        why=why,
-    )
+    _enter(uow, moved, why, leaves=leaves)
     for n, d in moved:
-        joined = any(target.get(m) == d for m in target if m != n)
-        if nodes[n].dispute is None and joined:
+        if nodes[n].dispute is None:
             found.events.append({"event": "linked", "dispute_id": d, "partner": nodes[n].key[0],
                                  "native_id": nodes[n].key[1], "agency": nodes[n].agency, "why": why})  # fmt: skip
 
@@ -106,7 +113,11 @@ def _point_merged(
     uow: UnitOfWork, nodes: Mapping[int, CaseRow], target: Mapping[int, UUID], found: Regrouped
 ) -> None:
     """A dispute whose founder belongs to another one now points there; one whose founder came back stands alone."""
-    into = {row.born: target[n] for n, row in nodes.items() if row.born and n in target}
+    into = {
+        row.born: target[n]
+        for n, row in nodes.items()
+        if row.born and n in target and (row.born_into or row.born) != target[n]
+    }
     if not into:
         return
     rows = uow.all(

@@ -29,7 +29,7 @@ def assess(uow: UnitOfWork, whole: Whole, facts: Facts, stage: str) -> tuple[lis
         primary(whole.held), facts.outside, now=uow.now, gaps=facts.gaps, stage=stage
     )
     grade = factors.grade(factors.readings(values, facts.noted()))
-    row = uow.one("SELECT * FROM registry.factor WHERE dispute = :d", d=whole.row["id"])
+    row = whole.row if whole.row["computed"] is not None else None
     if row is None and grade.name == "NONE":
         return [], _in_force("NONE", facts.overrides, uow.now.astimezone(BEIJING).date())
     was, since = (row["computed"], row["lower_since"]) if row else ("NONE", None)

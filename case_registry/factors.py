@@ -62,7 +62,10 @@ def table() -> dict[str, Any]:
 def noted_indicators() -> list[dict[str, Any]]:
     """Indicators that people record: `id`, `zh`, `en` and the `words` that are their steps ([] = counted)."""
     rows = [row for row in table()["indicator"] if row["by"] == "noted"]
-    return [{"id": row["id"], "zh": row["zh"], "en": row["en"], "words": list(row.get("words", ()))} for row in rows]
+    return [
+        {"id": row["id"], "zh": row["zh"], "en": row["en"], "words": list(row.get("words", ()))}
+        for row in rows
+    ]
 
 
 def computed_values(

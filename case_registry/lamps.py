@@ -84,6 +84,8 @@ def units_used(timing: Timing, at: datetime, work: WorkCalendar) -> int:
         return max(0, int((at - timing.start - timedelta(days=lost)).total_seconds() // 3600))
     first = timing.start.astimezone(BEIJING).date()
     last = at.astimezone(BEIJING).date()
+    if timing.unit != "workday" and not timing.pauses:
+        return max(0, (last - first).days)
     days = (first + i * _ONE_DAY for i in range(1, (last - first).days + 1))
     return sum(_counts(day, timing, work) for day in days)
 
@@ -109,6 +111,8 @@ def yellow_at(timing: Timing, work: WorkCalendar | None = None) -> datetime:
             timing.start + timedelta(hours=need) + (due.over_at - timing.start - timedelta(hours=due.total))
         )
     day = timing.start.astimezone(BEIJING).date()
+    if timing.unit != "workday" and not timing.pauses:
+        return midnight(min(day + need * _ONE_DAY, due.last_day + _ONE_DAY))
     while need > 0:
         day += _ONE_DAY
         need -= _counts(day, timing, calendar_in_force)

@@ -35,6 +35,8 @@ class CaseRow:
     agency: str
     dispute: UUID | None
     born: UUID | None
+    born_seq: int
+    born_into: UUID | None
     features: Features | None
 
 
@@ -43,72 +45,103 @@ def lock(uow: UnitOfWork) -> None:
     uow.execute("SELECT pg_advisory_xact_lock(hashtext('registry.link'))")
 
 
-def save_features(uow: UnitOfWork, found: Mapping[int, Features]) -> set[int]:
+@dataclass(frozen=True)
+class Changed:
+    """Cases whose features changed; `new`: those that had none before."""
+
+    cases: set[int]
+    new: set[int]
+
+
+def save_features(uow: UnitOfWork, found: Mapping[int, Features]) -> Changed:
     """Store features and their keys; returns the cases whose features changed."""
-    digests = {case: digest(to_json(f)) for case, f in found.items()}
-    changed = {
-        row["id"]
-        for row in uow.all(
-            "UPDATE registry.source_case c SET features = f::jsonb, features_digest = d,"
-            " incidents = ARRAY(SELECT jsonb_array_elements_text(f::jsonb -> 'incidents'))"
-            " FROM unnest(CAST(:ids AS bigint[]), CAST(:fs AS text[]), CAST(:ds AS text[])) AS t(i, f, d)"
-            " WHERE c.id = t.i AND c.features_digest IS DISTINCT FROM t.d RETURNING c.id",
-            ids=list(found),
-            fs=[orjson.dumps(to_json(f)).decode() for f in found.values()],
-            ds=[digests[case] for case in found],
-        )
-    }
+    rows = uow.all(
+        "WITH before AS (SELECT id, features IS NULL AS new FROM registry.source_case WHERE id = ANY(:ids))"
+        " UPDATE registry.source_case c SET features = f::jsonb, features_digest = d,"
+        " incidents = ARRAY(SELECT jsonb_array_elements_text(f::jsonb -> 'incidents'))"
+        " FROM unnest(CAST(:ids AS bigint[]), CAST(:fs AS text[]), CAST(:ds AS text[])) AS t(i, f, d)"
+        " JOIN before b ON b.id = t.i"
+        " WHERE c.id = t.i AND c.features_digest IS DISTINCT FROM t.d RETURNING c.id, b.new",
+        ids=list(found),
+        fs=[orjson.dumps(to_json(f)).decode() for f in found.values()],
+        ds=[digest(to_json(f)) for f in found.values()],
+    )
+    new = {row["id"] for row in rows if row["new"]}
+    changed = {row["id"] for row in rows}
     if changed:
-        _save_keys(uow, {case: sorted(link_keys(found[case])) for case in sorted(changed)})
-    return changed
+        _save_keys(
+            uow, {case: sorted(link_keys(found[case])) for case in sorted(changed)}, first=changed == new
+        )
+    return Changed(changed, new)
 
 
-def _save_keys(uow: UnitOfWork, keys: Mapping[int, Sequence[int]]) -> None:
+def forget_features(uow: UnitOfWork, cases: Sequence[int]) -> set[int]:
+    """Cases of which nothing is told any more (retracted) link with nothing; returns those that did."""
+    rows = uow.all(
+        "UPDATE registry.source_case SET features = NULL, features_digest = NULL, incidents = '{}'"
+        " WHERE id = ANY(:cases) AND features IS NOT NULL RETURNING id",
+        cases=list(cases),
+    )
+    found = {row["id"] for row in rows}
+    if found:
+        _save_keys(uow, {case: [] for case in found}, first=False)
+    return found
+
+
+def _save_keys(uow: UnitOfWork, keys: Mapping[int, Sequence[int]], *, first: bool) -> None:
     pairs = [(key, case) for case, own in keys.items() for key in own]
+    if not first:
+        uow.execute(
+            "DELETE FROM registry.link_key k WHERE source_case = ANY(:all) AND NOT EXISTS (SELECT 1 FROM"
+            " unnest(CAST(:keys AS bigint[]), CAST(:cases AS bigint[])) AS w(key, c) WHERE w.key = k.key AND w.c = k.source_case)",
+            keys=[key for key, _ in pairs],
+            cases=[case for _, case in pairs],
+            all=list(keys),
+        )
     uow.execute(
-        "WITH wanted AS (SELECT * FROM unnest(CAST(:keys AS bigint[]), CAST(:cases AS bigint[])) AS t(key, source_case)),"
-        " gone AS (DELETE FROM registry.link_key k WHERE source_case = ANY(:all) AND NOT EXISTS"
-        " (SELECT 1 FROM wanted w WHERE w.key = k.key AND w.source_case = k.source_case))"
-        " INSERT INTO registry.link_key SELECT key, source_case FROM wanted ON CONFLICT DO NOTHING",
+        "INSERT INTO registry.link_key SELECT * FROM unnest(CAST(:keys AS bigint[]), CAST(:cases AS bigint[]))"
+        " ON CONFLICT DO NOTHING",
         keys=[key for key, _ in pairs],
         cases=[case for _, case in pairs],
-        all=list(keys),
     )
 
 
-def judge_again(uow: UnitOfWork, changed: Iterable[int], known: Mapping[int, Features]) -> set[int]:
-    """Judge every pair that a changed case is in; returns the cases whose grouping may be touched by it."""
-    cases = sorted(changed)
+@dataclass(frozen=True)
+class Judged:
+    """What judging again touched: cases whose grouping may change, and whether proposals may."""
+
+    cases: set[int]
+    proposals: bool
+
+
+def judge_again(uow: UnitOfWork, changed: Changed, known: Mapping[int, Features]) -> Judged:
+    """Judge every pair that a changed case is in, anew."""
+    cases = sorted(changed.cases)
     candidates = uow.all(
-        "SELECT DISTINCT mine.source_case AS one, theirs.source_case AS other FROM registry.link_key mine"
+        "SELECT p.one, p.other, c.features FROM ("
+        " SELECT DISTINCT mine.source_case AS one, theirs.source_case AS other FROM registry.link_key mine"
         " JOIN registry.link_key theirs ON theirs.key = mine.key AND theirs.source_case <> mine.source_case"
-        " WHERE mine.source_case = ANY(:cases) LIMIT :most",
+        " WHERE mine.source_case = ANY(:cases) LIMIT :most) p"
+        " JOIN registry.source_case c ON c.id = p.other WHERE c.features IS NOT NULL",
         cases=cases,
         most=MAX_JUDGED * len(cases),
     )
+    features = {row["other"]: from_json(row["features"]) for row in candidates if row["other"] not in known}
+    features.update(known)
     pairs = {(min(row["one"], row["other"]), max(row["one"], row["other"])) for row in candidates}
-    features = {**_features(uow, {n for pair in pairs for n in pair} - set(known)), **known}
-    judged = [(a, b, judge(features[a], features[b])) for a, b in sorted(pairs)]
+    judged = [(a, b, v) for a, b in sorted(pairs) if (v := judge(features[a], features[b])).verdict != "NONE"]
     before = uow.all(
         "DELETE FROM registry.link_edge WHERE a = ANY(:cases) OR b = ANY(:cases) RETURNING a, b, verdict",
         cases=cases,
     )
-    _insert_edges(uow, [(a, b, v) for a, b, v in judged if v.verdict != "NONE"])
+    _insert_edges(uow, judged)
     touched = set(cases)
     touched |= {n for row in before if row["verdict"] != "PROPOSE" for n in (row["a"], row["b"])}
-    touched |= {n for a, b, v in judged if v.verdict in ("LINK", "CANNOT") for n in (a, b)}
-    return touched
-
-
-def _features(uow: UnitOfWork, cases: Iterable[int]) -> dict[int, Features]:
-    wanted = sorted(cases)
-    if not wanted:
-        return {}
-    rows = uow.all(
-        "SELECT id, features FROM registry.source_case WHERE id = ANY(:ids) AND features IS NOT NULL",
-        ids=wanted,
+    touched |= {n for a, b, v in judged if v.verdict != "PROPOSE" for n in (a, b)}
+    proposed = any(row["verdict"] == "PROPOSE" for row in before) or any(
+        v.verdict == "PROPOSE" for *_, v in judged
     )
-    return {row["id"]: from_json(row["features"]) for row in rows}
+    return Judged(touched, proposed)
 
 
 def _insert_edges(uow: UnitOfWork, edges: Sequence[tuple[int, int, PairVerdict]]) -> None:
@@ -137,8 +170,8 @@ WITH RECURSIVE near(n) AS (
         UNION ALL SELECT b FROM registry.link_decision WHERE a = near.n AND verdict = 'SAME' AND undone_at IS NULL
         UNION ALL SELECT a FROM registry.link_decision WHERE b = near.n AND verdict = 'SAME' AND undone_at IS NULL
     ) x)
-SELECT c.id, c.partner, c.native_id, c.agency, c.dispute, c.born, c.features
-FROM near JOIN registry.source_case c ON c.id = near.n
+SELECT c.id, c.partner, c.native_id, c.agency, c.dispute, c.born, c.features, d.seq, d.merged_into
+FROM near JOIN registry.source_case c ON c.id = near.n LEFT JOIN registry.dispute d ON d.id = c.born
 """
 
 
@@ -154,6 +187,8 @@ def _case_row(row: RowMapping) -> CaseRow:
         agency=row["agency"],
         dispute=row["dispute"],
         born=row["born"],
+        born_seq=row["seq"] or 0,
+        born_into=row["merged_into"],
         features=from_json(row["features"]) if row["features"] is not None else None,
     )
 
@@ -163,16 +198,18 @@ def groups(uow: UnitOfWork, nodes: Mapping[int, CaseRow]) -> list[list[int]]:
     ids = sorted(nodes)
     if len(ids) == 1:
         return [ids]
-    edges = uow.all(
+    rows = uow.all(
         "SELECT a, b, verdict, strength, score FROM registry.link_edge WHERE a = ANY(:ids) AND b = ANY(:ids)"
-        " AND verdict <> 'PROPOSE'",
+        " AND verdict <> 'PROPOSE' UNION ALL"
+        " SELECT a, b, verdict, 0, 0 FROM registry.link_decision WHERE a = ANY(:ids) AND b = ANY(:ids) AND undone_at IS NULL",
         ids=ids,
     )
-    decisions = uow.all(
-        "SELECT a, b, verdict FROM registry.link_decision WHERE a = ANY(:ids) AND b = ANY(:ids) AND undone_at IS NULL",
-        ids=ids,
+    by_people = ("SAME", "DIFFERENT")
+    return group_rows(
+        nodes,
+        [dict(r) for r in rows if r["verdict"] not in by_people],
+        [dict(r) for r in rows if r["verdict"] in by_people],
     )
-    return group_rows(nodes, [dict(e) for e in edges], [dict(d) for d in decisions])
 
 
 def group_rows(

@@ -5,18 +5,18 @@ One message at a time through one lock: linking must see every other case, and g
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from case_registry import link_decisions
-from case_registry.disputes import regroup
+from case_registry.disputes import Regrouped, regroup
 from case_registry.episodes import CaseReading, Episode, read_case
 from case_registry.features import features_of
-from case_registry.linking import judge_again, lock, save_features
+from case_registry.linking import Changed, forget_features, judge_again, lock, save_features
 from case_registry.refresh import refresh
 from case_registry.source import DisputeRef, Event, RecordResult, Source
-from case_registry.statements import ensure_cases, fetch, mark_parked, retract, row_of, store
+from case_registry.statements import CaseKey, ensure_cases, fetch, mark_parked, retract, row_of, store
 from case_registry.tables import SavedEpisode, save_episodes
 from case_registry.told import Told
 from foundation.unit_of_work import UnitOfWork
@@ -48,57 +48,51 @@ def record(uow: UnitOfWork, source: Source, message_ref: UUID, records: Sequence
     new = store(uow, cases, message_ref, rows)
     result.stored, result.duplicates = len(new), len(rows) - len(new)
     if new:
-        _work_out(uow, {cases[rows[i].native_id] for i in new}, set(new.values()), result)
-    result.disputes = refs_of(uow, cases.values())
+        touched = {cases[rows[i].native_id].id: cases[rows[i].native_id] for i in new}
+        _work_out(uow, touched, set(new.values()), result)
+    _name_disputes(uow, result, [case.id for case in cases.values()])
     return result
 
 
-def _work_out(uow: UnitOfWork, touched: set[int], new: set[int], result: RecordResult) -> None:
-    keys = {
-        row["id"]: row
-        for row in uow.all(
-            "SELECT id, partner, agency, native_id, dispute FROM registry.source_case WHERE id = ANY(:ids)",
-            ids=sorted(touched),
-        )
-    }
-    told = fetch(uow, sorted(touched))
+def _work_out(uow: UnitOfWork, cases: Mapping[int, CaseKey], new: set[int], result: RecordResult) -> None:
+    """All that follows for these cases; `new`: ids of the statements that came just now."""
+    told = fetch(uow, sorted(cases))
     readings = {case: read_case(statements) for case, statements in told.items()}
-    waiting = [t.id for reading in readings.values() for t in reading.parked]
-    applied = mark_parked(uow, touched, waiting)
-    result.parked = len(new & set(waiting))
-    saved = save_episodes(uow, {case: reading.episodes for case, reading in readings.items()})
+    waiting = {t.id for reading in readings.values() for t in reading.parked}
+    were_parked = any(t.parked for statements in told.values() for t in statements)
+    applied = mark_parked(uow, cases, waiting) if waiting or were_parked else set()
+    result.parked = len(new & waiting)
+    saved = save_episodes(uow, {case: reading.episodes for case, reading in readings.items()}, new)
     spoken = [(case, t) for case, ts in told.items() for t in ts if t.id in new | applied]
-    concerned = _link(uow, keys, readings, result)
-    result.events += refresh(uow, concerned, readings)
-    result.events += link_decisions.sync(uow, concerned)
-    result.events = [
-        *_moves(saved, keys), *_said(uow, spoken, keys, readings, waiting), *result.events
-    ]  # fmt: skip
-    _name_disputes(uow, result.events)
+    linked = _link(uow, cases, readings)
+    follow = refresh(uow, linked.disputes, readings, fresh=linked.fresh)
+    if linked.moved:
+        follow += link_decisions.sync(uow, linked.disputes)
+    result.events = [*_moves(saved), *_said(uow, spoken, cases, readings, waiting), *linked.events, *follow]
 
 
-def _link(
-    uow: UnitOfWork, keys: Mapping[int, Any], readings: Mapping[int, CaseReading], result: RecordResult
-) -> set[UUID]:
-    """Link what changed; returns the disputes concerned."""
+def _link(uow: UnitOfWork, cases: Mapping[int, CaseKey], readings: Mapping[int, CaseReading]) -> Regrouped:
+    """Link what changed; returns the disputes concerned, `moved` where proposals may have changed too."""
     features = {
-        case: features_of(
-            keys[case]["partner"], keys[case]["agency"], keys[case]["native_id"], reading.episodes
-        )
+        case: features_of(cases[case].partner, cases[case].agency, cases[case].native_id, reading.episodes)
         for case, reading in readings.items()
         if reading.episodes
     }
-    concerned: set[UUID] = {row["dispute"] for row in keys.values() if row["dispute"]}
-    changed = save_features(uow, features) if features else set()
-    if changed:
-        seeds = judge_again(uow, changed, features)
-        regrouped = regroup(uow, sorted(seeds), "what was told of it")
-        result.events += regrouped.events
-        concerned |= regrouped.disputes
-    return concerned
+    silent = [case for case, reading in readings.items() if not reading.episodes]
+    before = {case.dispute for case in cases.values() if case.dispute}
+    changed = save_features(uow, features) if features else Changed(set(), set())
+    if silent:
+        changed = Changed(changed.cases | forget_features(uow, silent), changed.new)
+    if not changed.cases:
+        return Regrouped(before)
+    judged = judge_again(uow, changed, features)
+    regrouped = regroup(uow, sorted(judged.cases), "what was told of it")
+    regrouped.disputes |= before
+    regrouped.moved = regrouped.moved or judged.proposals
+    return regrouped
 
 
-def _moves(saved: Iterable[SavedEpisode], keys: Mapping[int, Any]) -> list[Event]:
+def _moves(saved: Iterable[SavedEpisode]) -> list[Event]:
     return [
         {"event": "episode_opened" if s.was is None else "episode_moved", "case": s.case, "sub_id": s.sub_id,
          "kind": s.kind, "from": s.was, "to": s.now}
@@ -107,8 +101,11 @@ def _moves(saved: Iterable[SavedEpisode], keys: Mapping[int, Any]) -> list[Event
 
 
 def _said(
-    uow: UnitOfWork, spoken: Sequence[tuple[int, Told]], keys: Mapping[int, Any],
-    readings: Mapping[int, CaseReading], waiting: Sequence[int],
+    uow: UnitOfWork,
+    spoken: Sequence[tuple[int, Told]],
+    cases: Mapping[int, CaseKey],
+    readings: Mapping[int, CaseReading],
+    waiting: Container[int],
 ) -> list[Event]:  # fmt: skip
     events: list[Event] = []
     for case, told in spoken:
@@ -128,7 +125,7 @@ def _said(
                 "data": told.data,
             }
             if told.kind == "person_check":
-                number = told.data.get("number") or told.data.get("id_number") or keys[case]["native_id"]
+                number = told.data.get("number") or told.data.get("id_number") or cases[case].native_id
                 event["disputes"] = _disputes_of_person(uow, str(number))
             events.append(event)
     return events
@@ -157,7 +154,7 @@ def _disputes_of_person(uow: UnitOfWork, identity: str) -> list[dict[str, Any]]:
 
 
 _ABOUT = """
-SELECT c.id, c.partner, c.agency, c.native_id, d.id AS dispute_id, d.number AS dispute,
+SELECT c.id, c.partner, c.agency, c.native_id, d.id AS dispute_id, d.number AS dispute, d.seq,
        (SELECT m.native_id FROM registry.source_case m JOIN registry.episode e ON e.source_case = m.id
         WHERE m.dispute = c.dispute AND m.agency = 'mediation'
         ORDER BY e.state <> 'AGREED', m.native_id LIMIT 1) AS mediation_number
@@ -165,28 +162,20 @@ FROM registry.source_case c LEFT JOIN registry.dispute d ON d.id = c.dispute WHE
 """
 
 
-def _name_disputes(uow: UnitOfWork, events: list[Event]) -> None:
-    """Put into each event whose case it is about: partner, agency, native id, dispute, the office's own number."""
-    cases = {e["case"] for e in events if "case" in e}
-    if not cases:
-        return
-    about = {
-        row["id"]: {k: v for k, v in row.items() if k != "id"} for row in uow.all(_ABOUT, ids=sorted(cases))
-    }
-    for event in events:
+def _name_disputes(uow: UnitOfWork, result: RecordResult, cases: Sequence[int]) -> None:
+    """Say to which disputes these cases belong now, and put into each event whose case it is about: partner, agency,
+    native id, dispute, the office's own number."""
+    wanted = {*cases, *(e["case"] for e in result.events if "case" in e)}
+    about = {row["id"]: dict(row) for row in uow.all(_ABOUT, ids=sorted(wanted))}
+    known = sorted(
+        {(r["seq"], r["dispute_id"], r["dispute"]) for c in cases if (r := about[c])["dispute_id"]}
+    )
+    result.disputes = [DisputeRef(ident, number) for _, ident, number in known]
+    for event in result.events:
         if "case" in event:
             for name, value in about[event.pop("case")].items():
-                event.setdefault(name, value)
-
-
-def refs_of(uow: UnitOfWork, cases: Iterable[int]) -> list[DisputeRef]:
-    """The disputes of these cases, oldest first."""
-    rows = uow.all(
-        "SELECT d.id, d.number FROM registry.dispute d WHERE d.id IN"
-        " (SELECT dispute FROM registry.source_case WHERE id = ANY(:ids)) ORDER BY d.seq",
-        ids=sorted(cases),
-    )
-    return [DisputeRef(row["id"], row["number"]) for row in rows]
+                if name not in ("id", "seq"):
+                    event.setdefault(name, value)
 
 
 def retract_message(uow: UnitOfWork, message: UUID, reason: str) -> RecordResult:
@@ -195,6 +184,6 @@ def retract_message(uow: UnitOfWork, message: UUID, reason: str) -> RecordResult
     result = RecordResult()
     cases = retract(uow, message, reason)
     if cases:
-        _work_out(uow, set(cases), set(), result)
-        result.disputes = refs_of(uow, cases)
+        _work_out(uow, {case.id: case for case in cases}, set(), result)
+        _name_disputes(uow, result, [case.id for case in cases])
     return result

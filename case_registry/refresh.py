@@ -5,7 +5,7 @@ Called for every dispute that something touched; it reads all of the dispute's e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -47,16 +47,29 @@ class Whole:
 
 
 def refresh(
-    uow: UnitOfWork, disputes: Iterable[UUID], read: Mapping[int, CaseReading] | None = None
+    uow: UnitOfWork,
+    disputes: Iterable[UUID],
+    read: Mapping[int, CaseReading] | None = None,
+    fresh: Container[UUID] = (),
 ) -> list[Event]:
-    """Bring the rows of these disputes to what is known; `read`: cases already worked out. Returns what changed."""
+    """Bring the rows of these disputes to what is known; returns what changed.
+
+    `read`: cases already worked out. `fresh`: disputes founded just now, on which nothing can hang yet.
+    """
     events: list[Event] = []
     wholes = load(uow, disputes, read or {})
-    cases = [case["id"] for whole in wholes for case in whole.cases]
-    facts = facts_of(uow, cases)
+    older = [whole for whole in wholes if whole.row["id"] not in fresh]
+    facts = facts_of(uow, [case["id"] for whole in older for case in whole.cases])
+    clocked = []
+    lamps: dict[UUID, str] = {}
     for whole in wholes:
-        events += _watch_clocks(uow, whole)
-    lamps = watch.lamp_of_dispute(uow, [whole.row["id"] for whole in wholes])
+        synced = _watch_clocks(uow, whole, fresh=whole.row["id"] in fresh)
+        events += synced.events
+        if synced.lamp is not None:
+            lamps[whole.row["id"]] = synced.lamp
+        elif synced.any:
+            clocked.append(whole.row["id"])
+    lamps |= watch.lamp_of_dispute(uow, clocked) if clocked else {}
     for whole in wholes:
         own = Facts.together(facts, [case["id"] for case in whole.cases])
         events += _refresh_one(uow, whole, own, lamps.get(whole.row["id"], ""))
@@ -67,7 +80,11 @@ def load(uow: UnitOfWork, disputes: Iterable[UUID], read: Mapping[int, CaseReadi
     """Fetch disputes with their cases and episodes, merged ones left out, oldest first."""
     wanted = list(disputes)
     rows = uow.all(
-        "SELECT * FROM registry.dispute WHERE id = ANY(:ids) AND merged_into IS NULL ORDER BY seq", ids=wanted
+        "SELECT d.id, d.number, d.stage, d.holder, d.flags, d.grade, f.score, f.computed, f.lower_since, f.indicators,"
+        " EXISTS (SELECT 1 FROM registry.conflict c WHERE c.dispute = d.id AND c.state = 'OPEN') AS in_conflict"
+        " FROM registry.dispute d LEFT JOIN registry.factor f ON f.dispute = d.id"
+        " WHERE d.id = ANY(:ids) AND d.merged_into IS NULL ORDER BY d.seq",
+        ids=wanted,
     )
     cases = uow.all(
         "SELECT id, partner, institution, agency, native_id, dispute, born FROM registry.source_case"
@@ -86,7 +103,7 @@ def load(uow: UnitOfWork, disputes: Iterable[UUID], read: Mapping[int, CaseReadi
     return list(wholes.values())
 
 
-def _watch_clocks(uow: UnitOfWork, whole: Whole) -> list[Event]:
+def _watch_clocks(uow: UnitOfWork, whole: Whole, *, fresh: bool) -> clocks.Synced:
     decided = confirmation_result(whole.held) in ("CONFIRMED", "REFUSED")
     agency = {case["id"]: case["agency"] for case in whole.cases}
     wanted = [
@@ -94,11 +111,11 @@ def _watch_clocks(uow: UnitOfWork, whole: Whole) -> list[Event]:
         for case, episode in whole.pairs
         for clock in clocks.wanted_clocks(case, agency[case], episode, decided)
     ]
-    cases = [case["id"] for case in whole.cases]
-    events = clocks.sync_clocks(uow, wanted, cases)
-    if wanted:
-        events += watch.light_lamps(uow, cases)
-    return [{"dispute_id": whole.row["id"], "dispute": whole.row["number"], **event} for event in events]
+    synced = clocks.sync_clocks(uow, wanted, [case["id"] for case in whole.cases], fresh=fresh)
+    synced.events = [
+        {"dispute_id": whole.row["id"], "dispute": whole.row["number"], **e} for e in synced.events
+    ]
+    return synced
 
 
 def _refresh_one(uow: UnitOfWork, whole: Whole, facts: Facts, lamp: str) -> list[Event]:
@@ -106,7 +123,8 @@ def _refresh_one(uow: UnitOfWork, whole: Whole, facts: Facts, lamp: str) -> list
     where = whereabouts(held, facts.outside)
     events, grade = factor_log.assess(uow, whole, facts, where.stage)
     chosen = project(held, where.stage, facts.decisions)
-    events += conflict_tasks.sync(uow, whole.row["id"], chosen, where.stage)
+    if whole.row["in_conflict"] or any(c.undecided for c in chosen.values()):
+        events += conflict_tasks.sync(uow, whole.row["id"], chosen)
     parked = sum(len(reading.parked) for reading in whole.by_case.values())
     shown = flags(
         held, facts.outside, stage=where.stage, unstable=grade != "NONE", parked=parked, gaps=facts.open_gaps,

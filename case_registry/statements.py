@@ -61,84 +61,99 @@ def _json(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def ensure_cases(uow: UnitOfWork, source: Source, native_ids: Iterable[str]) -> dict[str, int]:
-    """The ids of this partner's source cases, made where they are new."""
+@dataclass(frozen=True)
+class CaseKey:
+    """A source case: whose, under which key, and of which dispute it is (None = of none yet)."""
+
+    id: int
+    partner: str
+    agency: str
+    native_id: str
+    dispute: UUID | None
+
+
+def ensure_cases(uow: UnitOfWork, source: Source, native_ids: Iterable[str]) -> dict[str, CaseKey]:
+    """This partner's source cases, made where they are new. The caller holds the lock of linking."""
     wanted = sorted(set(native_ids))
-    uow.execute(
-        "INSERT INTO registry.source_case (partner, institution, agency, native_id, first_seen)"
-        " SELECT :partner, :institution, :agency, n, :now FROM unnest(CAST(:natives AS text[])) AS n"
-        " WHERE NOT EXISTS (SELECT 1 FROM registry.source_case c WHERE c.partner = :partner AND c.native_id = n)"
-        " ON CONFLICT DO NOTHING",
-        partner=source.partner,
-        institution=source.institution,
-        agency=source.agency,
-        natives=wanted,
-        now=uow.now,
-    )
     rows = uow.all(
-        "SELECT id, native_id FROM registry.source_case WHERE partner = :partner AND native_id = ANY(:natives)",
+        "SELECT id, native_id, agency, dispute FROM registry.source_case WHERE partner = :partner AND native_id = ANY(:natives)",
         partner=source.partner,
         natives=wanted,
     )
-    return {row["native_id"]: row["id"] for row in rows}
+    found = {
+        r["native_id"]: CaseKey(r["id"], source.partner, r["agency"], r["native_id"], r["dispute"])
+        for r in rows
+    }
+    missing = [native for native in wanted if native not in found]
+    if missing:
+        made = uow.all(
+            "INSERT INTO registry.source_case (partner, institution, agency, native_id, first_seen)"
+            " SELECT :partner, :institution, :agency, n, :now FROM unnest(CAST(:natives AS text[])) AS n"
+            " RETURNING id, native_id",
+            partner=source.partner,
+            institution=source.institution,
+            agency=source.agency,
+            natives=missing,
+            now=uow.now,
+        )
+        for row in made:
+            found[row["native_id"]] = CaseKey(
+                row["id"], source.partner, source.agency, row["native_id"], None
+            )
+    return found
 
 
-def store(uow: UnitOfWork, cases: dict[str, int], message: UUID, rows: Sequence[Row]) -> dict[int, int]:
+_STORE = """
+WITH made AS (
+    INSERT INTO registry.statement
+        (source_case, sub_id, kind, version, digest, event_at, recorded_at, message, path, refs, data)
+    SELECT c, sub, kind, version, digest, event_at, :now, :message, path, refs::jsonb, data::jsonb
+    FROM unnest(CAST(:c AS bigint[]), CAST(:sub AS text[]), CAST(:kind AS text[]), CAST(:version AS text[]),
+                CAST(:digest AS text[]), CAST(:event_at AS text[]), CAST(:path AS text[]),
+                CAST(:refs AS text[]), CAST(:data AS text[]))
+         AS t(c, sub, kind, version, digest, event_at, path, refs, data)
+    ON CONFLICT (source_case, digest) DO NOTHING RETURNING id, source_case, digest),
+claims AS (
+    INSERT INTO registry.claim (statement, field, value, raw, valid_from, valid_to)
+    SELECT m.id, f, v::jsonb, r, vf, vt
+    FROM unnest(CAST(:d AS text[]), CAST(:f AS text[]), CAST(:v AS text[]), CAST(:r AS text[]),
+                CAST(:vf AS text[]), CAST(:vt AS text[])) WITH ORDINALITY AS t(d, f, v, r, vf, vt, place)
+    JOIN made m ON m.digest = d ORDER BY place)
+SELECT id, source_case, digest FROM made
+"""
+
+
+def store(uow: UnitOfWork, cases: dict[str, CaseKey], message: UUID, rows: Sequence[Row]) -> dict[int, int]:
     """Store statements and their claims; what was said before word for word is left alone.
 
     Returns the ids of the new statements by the position of their row.
     """
-    unique = {(cases[row.native_id], row.digest): i for i, row in reversed(list(enumerate(rows)))}
+    unique = {(cases[row.native_id].id, row.digest): i for i, row in reversed(list(enumerate(rows)))}
+    kept = [rows[i] for i in unique.values()]
+    claims = [(row.digest, *claim) for row in kept for claim in row.claims]
     made = uow.all(
-        """
-        INSERT INTO registry.statement
-            (source_case, sub_id, kind, version, digest, event_at, recorded_at, message, path, refs, data)
-        SELECT c, sub, kind, version, digest, event_at, :now, :message, path, refs::jsonb, data::jsonb
-        FROM unnest(CAST(:c AS bigint[]), CAST(:sub AS text[]), CAST(:kind AS text[]), CAST(:version AS text[]),
-                    CAST(:digest AS text[]), CAST(:event_at AS text[]), CAST(:path AS text[]),
-                    CAST(:refs AS text[]), CAST(:data AS text[]))
-             AS t(c, sub, kind, version, digest, event_at, path, refs, data)
-        ON CONFLICT (source_case, digest) DO NOTHING RETURNING id, source_case, digest
-        """,
+        _STORE,
         now=uow.now,
         message=message,
         c=[case for case, _ in unique],
+        sub=[row.sub_id for row in kept],
+        kind=[row.kind for row in kept],
+        version=[row.version for row in kept],
+        digest=[row.digest for row in kept],
+        event_at=[row.event_at for row in kept],
+        path=[row.path for row in kept],
+        refs=[row.refs for row in kept],
+        data=[row.data for row in kept],
         **{
-            name: [getattr(rows[i], attribute) for i in unique.values()]
-            for name, attribute in (
-                ("sub", "sub_id"), ("kind", "kind"), ("version", "version"), ("digest", "digest"),
-                ("event_at", "event_at"), ("path", "path"), ("refs", "refs"), ("data", "data"),
-            )
+            name: [claim[place] for claim in claims]
+            for place, name in enumerate(("d", "f", "v", "r", "vf", "vt"))
         },
-    )  # fmt: skip
-    new = {unique[(row["source_case"], row["digest"])]: row["id"] for row in made}
-    _store_claims(uow, [(statement, claim) for i, statement in new.items() for claim in rows[i].claims])
-    return new
-
-
-def _store_claims(
-    uow: UnitOfWork, claims: Sequence[tuple[int, tuple[str, str, str | None, str | None, str | None]]]
-) -> None:
-    if not claims:
-        return
-    uow.execute(
-        """
-        INSERT INTO registry.claim (statement, field, value, raw, valid_from, valid_to)
-        SELECT s, f, v::jsonb, r, vf, vt
-        FROM unnest(CAST(:s AS bigint[]), CAST(:f AS text[]), CAST(:v AS text[]), CAST(:r AS text[]),
-                    CAST(:vf AS text[]), CAST(:vt AS text[])) AS t(s, f, v, r, vf, vt)
-        """,
-        s=[statement for statement, _ in claims],
-        f=[claim[0] for _, claim in claims],
-        v=[claim[1] for _, claim in claims],
-        r=[claim[2] for _, claim in claims],
-        vf=[claim[3] for _, claim in claims],
-        vt=[claim[4] for _, claim in claims],
     )
+    return {unique[(row["source_case"], row["digest"])]: row["id"] for row in made}
 
 
 _FETCH = """
-SELECT s.id, s.source_case, s.sub_id, s.kind, s.version, s.digest, s.event_at, s.recorded_at, s.message, s.refs, s.data,
+SELECT s.id, s.source_case, s.sub_id, s.kind, s.version, s.digest, s.event_at, s.recorded_at, s.message, s.refs, s.data, s.parked,
        (SELECT jsonb_agg(jsonb_build_array(k.id, k.field, k.value, k.raw, k.valid_from, k.valid_to) ORDER BY k.id)
         FROM registry.claim k WHERE k.statement = s.id) AS claims
 FROM registry.statement s WHERE s.source_case = ANY(:cases)
@@ -177,6 +192,7 @@ def _told(row: Any) -> Told:
         claims=tuple(ToldClaim(*claim) for claim in row["claims"] or ()),
         references=tuple(row["refs"]),
         data=row["data"],
+        parked=row["parked"],
     )
 
 
@@ -197,14 +213,15 @@ def mark_parked(uow: UnitOfWork, cases: Iterable[int], parked: Iterable[int]) ->
     return {row["id"] for row in applied}
 
 
-def retract(uow: UnitOfWork, message: UUID, reason: str) -> list[int]:
+def retract(uow: UnitOfWork, message: UUID, reason: str) -> list[CaseKey]:
     """Take back all that a message said, without deleting it; returns the source cases concerned."""
     rows = uow.all(
-        "UPDATE registry.statement SET retracted_at = :now, retracted_by = :by, retracted_reason = :reason"
-        " WHERE message = :message AND retracted_at IS NULL RETURNING source_case",
+        "WITH gone AS (UPDATE registry.statement SET retracted_at = :now, retracted_by = :by, retracted_reason = :reason"
+        " WHERE message = :message AND retracted_at IS NULL RETURNING source_case)"
+        " SELECT id, partner, agency, native_id, dispute FROM registry.source_case WHERE id IN (SELECT source_case FROM gone)",
         message=message,
         now=uow.now,
         by=uow.actor.id,
         reason=reason,
     )
-    return sorted({row["source_case"] for row in rows})
+    return [CaseKey(r["id"], r["partner"], r["agency"], r["native_id"], r["dispute"]) for r in rows]

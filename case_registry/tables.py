@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from case_registry.episodes import Episode
-from case_registry.told import read_time
+from case_registry.told import PARTIES, read_time
 from foundation.unit_of_work import UnitOfWork
 from schemas.case_numbers import normalise_case_number
 
@@ -24,32 +24,42 @@ class SavedEpisode:
     now: str
 
 
-def save_episodes(uow: UnitOfWork, cases: Mapping[int, Sequence[Episode]]) -> list[SavedEpisode]:
-    """Bring the episode and party tables to what the statements say; returns what is new or moved."""
-    before = {
-        (row["source_case"], row["sub_id"]): row["state"]
-        for row in uow.all(
-            "SELECT source_case, sub_id, state FROM registry.episode WHERE source_case = ANY(:cases)",
-            cases=list(cases),
-        )
-    }
-    present = [(case, e) for case, episodes in cases.items() for e in episodes]
-    gone = [pair for pair in before if pair not in {(case, e.sub_id) for case, e in present}]
-    for case, sub_id in gone:
-        uow.execute("DELETE FROM registry.episode WHERE source_case = :c AND sub_id = :s", c=case, s=sub_id)
-    if not present:
-        return []
-    rows = uow.all(_UPSERT, **_columns(present))
-    ids = {(row["source_case"], row["sub_id"]): row["id"] for row in rows}
-    _save_parties(uow, [(ids[(case, e.sub_id)], e) for case, e in present])
-    return [
-        SavedEpisode(case, e.sub_id, ids[(case, e.sub_id)], e.kind, before.get((case, e.sub_id)), e.state)
-        for case, e in present
-        if before.get((case, e.sub_id)) != e.state
-    ]
+def save_episodes(
+    uow: UnitOfWork, cases: Mapping[int, Sequence[Episode]], new: Container[int]
+) -> list[SavedEpisode]:
+    """Bring the episode and party tables to what the statements say; returns what is new or moved.
+
+    `new`: ids of the statements that came just now; parties that an older one told are there already.
+    """
+    present = {(case, e.sub_id): e for case, episodes in cases.items() for e in episodes}
+    rows = uow.all(_UPSERT, cases=list(cases), **_columns([(case, e) for (case, _), e in present.items()]))
+    saved = []
+    told: list[tuple[int, Episode]] = []
+    older: list[tuple[int, Episode]] = []
+    for row in rows:
+        episode = present.get((row["source_case"], row["sub_id"]))
+        if episode is None:
+            uow.execute("DELETE FROM registry.episode WHERE id = :id", id=row["id"])
+            continue
+        if row["was"] != episode.state:
+            saved.append(
+                SavedEpisode(
+                    row["source_case"], episode.sub_id, row["id"], episode.kind, row["was"], episode.state
+                )
+            )
+        parties = episode.fields.get(PARTIES)
+        if parties is not None and (row["was"] is None or parties.told.id in new):
+            (told if row["was"] is None else older).append((row["id"], episode))
+    if older:
+        _drop_parties(uow, older)
+    if told or older:
+        _save_parties(uow, [*told, *older])
+    return saved
 
 
 _UPSERT = """
+WITH before AS (SELECT id, source_case, sub_id, state FROM registry.episode WHERE source_case = ANY(:cases)),
+after AS (
 INSERT INTO registry.episode AS old
     (source_case, sub_id, kind, state, outcome, hidden, sealed, open, opened_on, closed_on, case_number, last_event_at)
 SELECT * FROM unnest(CAST(:c AS bigint[]), CAST(:sub AS text[]), CAST(:kind AS text[]), CAST(:state AS text[]),
@@ -59,7 +69,10 @@ ON CONFLICT (source_case, sub_id) DO UPDATE SET kind = excluded.kind, state = ex
     outcome = excluded.outcome, hidden = excluded.hidden, sealed = excluded.sealed, open = excluded.open,
     opened_on = excluded.opened_on, closed_on = excluded.closed_on, case_number = excluded.case_number,
     last_event_at = excluded.last_event_at
-RETURNING id, source_case, sub_id
+RETURNING id, source_case, sub_id)
+SELECT COALESCE(a.id, b.id) AS id, COALESCE(a.source_case, b.source_case) AS source_case,
+       COALESCE(a.sub_id, b.sub_id) AS sub_id, b.state AS was
+FROM after a FULL JOIN before b ON b.id = a.id
 """
 
 
@@ -85,25 +98,36 @@ _PARTY_COLUMNS = (
 )  # fmt: skip
 
 
-def _save_parties(uow: UnitOfWork, episodes: Sequence[tuple[int, Episode]]) -> None:
-    rows = [(ident, no, told) for ident, e in episodes for no, told in enumerate(e.parties)]
-    uow.execute("DELETE FROM registry.party WHERE episode = ANY(:ids)", ids=[ident for ident, _ in episodes])
-    if not rows:
-        return
+def _drop_parties(uow: UnitOfWork, episodes: Sequence[tuple[int, Episode]]) -> None:
     uow.execute(
-        "INSERT INTO registry.party (episode, no, " + ", ".join(_PARTY_COLUMNS) + ")"
-        " SELECT * FROM unnest(CAST(:e AS bigint[]), CAST(:n AS int[]), "
-        + ", ".join(f"CAST(:{name} AS text[])" for name in _PARTY_COLUMNS)
-        + ")",
-        e=[ident for ident, _, _ in rows],
-        n=[no for _, no, _ in rows],
-        **{
-            name: [told.get(name) or (None if name in _MAY_LACK else "") for *_, told in rows]
-            for name in _PARTY_COLUMNS
-        },
+        "DELETE FROM registry.party p USING unnest(CAST(:e AS bigint[]), CAST(:n AS int[])) AS t(e, n)"
+        " WHERE p.episode = t.e AND p.no >= t.n",
+        e=[ident for ident, _ in episodes],
+        n=[len(e.parties) for _, e in episodes],
     )
 
 
+def _save_parties(uow: UnitOfWork, episodes: Sequence[tuple[int, Episode]]) -> None:
+    rows = [(ident, no, told) for ident, e in episodes for no, told in enumerate(e.parties)]
+    if rows:
+        uow.execute(
+            _PARTIES,
+            e=[ident for ident, _, _ in rows],
+            n=[no for _, no, _ in rows],
+            **{
+                name: [told.get(name) or (None if name in _MAY_LACK else "") for *_, told in rows]
+                for name in _PARTY_COLUMNS
+            },
+        )
+
+
+_PARTIES = (
+    "INSERT INTO registry.party (episode, no, " + ", ".join(_PARTY_COLUMNS) + ")"
+    " SELECT * FROM unnest(CAST(:e AS bigint[]), CAST(:n AS int[]), "
+    + ", ".join(f"CAST(:{name} AS text[])" for name in _PARTY_COLUMNS)
+    + ") ON CONFLICT (episode, no) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _PARTY_COLUMNS)
+)
 _MAY_LACK = frozenset({"id_number", "masked_id", "phone", "address", "gender", "credit_code"})
 
 
@@ -147,17 +171,31 @@ def derived_edges(held: Sequence[tuple[int, Episode]]) -> list[tuple[int, str, s
 def save_edges(uow: UnitOfWork, held: Sequence[tuple[int, Episode]]) -> None:
     """Bring the derived edges among these cases to what the episodes show; edges made by hand-over stay."""
     cases = sorted({case for case, _ in held})
-    uow.execute("DELETE FROM registry.episode_edge WHERE derived AND from_case = ANY(:cases)", cases=cases)
-    edges = derived_edges(held)
-    if edges:
+    wanted = derived_edges(held)
+    present = [
+        tuple(row.values())
+        for row in uow.all(
+            "SELECT from_case, from_sub, kind, to_case, to_sub FROM registry.episode_edge"
+            " WHERE derived AND from_case = ANY(:cases)",
+            cases=cases,
+        )
+    ]
+    gone, new = set(present) - set(wanted), sorted(set(wanted) - set(present))
+    for edge in gone:
+        uow.execute(
+            "DELETE FROM registry.episode_edge WHERE derived AND from_case = :fc AND from_sub = :fs AND kind = :k"
+            " AND to_case = :tc AND to_sub = :ts",
+            **dict(zip(("fc", "fs", "k", "tc", "ts"), edge, strict=True)),
+        )
+    if new:
         uow.execute(
             "INSERT INTO registry.episode_edge (from_case, from_sub, kind, to_case, to_sub, at)"
             " SELECT t.*, :now FROM unnest(CAST(:fc AS bigint[]), CAST(:fs AS text[]), CAST(:k AS text[]),"
             " CAST(:tc AS bigint[]), CAST(:ts AS text[])) AS t ON CONFLICT DO NOTHING",
             now=uow.now,
-            fc=[e[0] for e in edges],
-            fs=[e[1] for e in edges],
-            k=[e[2] for e in edges],
-            tc=[e[3] for e in edges],
-            ts=[e[4] for e in edges],
+            fc=[e[0] for e in new],
+            fs=[e[1] for e in new],
+            k=[e[2] for e in new],
+            tc=[e[3] for e in new],
+            ts=[e[4] for e in new],
         )

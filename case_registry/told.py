@@ -49,6 +49,7 @@ class Told:
     claims: tuple[ToldClaim, ...] = ()
     references: tuple[dict[str, Any], ...] = ()
     data: dict[str, Any] = field(default_factory=dict)
+    parked: bool = False
 
     @property
     def order(self) -> tuple[str, str]:
