@@ -11,6 +11,7 @@ from tests.sandbox.hub_side import until
 from tests.sandbox.wallet_side import WalletEnd, transfer_biz
 
 pytest_plugins = ["tests.sandbox.link_fixtures"]
+pytestmark = pytest.mark.slow  # each starts the stand-in and talks to it over the wire
 TRANSFER = "alipay.fund.trans.uni.transfer"
 
 

@@ -21,6 +21,7 @@ from tests.sandbox.test_bank_kill import start
 from tests.sandbox.wallet_side import WalletEnd
 
 pytest_plugins = ["tests.sandbox.link_fixtures"]
+pytestmark = pytest.mark.slow  # each starts the stand-in and talks to it over the wire
 
 
 def test_repeated_until_success(wallet_link: WalletEnd) -> None:

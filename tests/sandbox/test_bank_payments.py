@@ -7,6 +7,7 @@ import pytest
 from tests.sandbox.hub_side import BankEnd, camt055, order, pain001, until
 
 pytest_plugins = ["tests.sandbox.link_fixtures"]
+pytestmark = pytest.mark.slow  # each starts the stand-in and talks to it over the wire
 
 
 def test_a_payment_goes_its_whole_way(bank_link: BankEnd) -> None:

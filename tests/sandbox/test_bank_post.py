@@ -9,6 +9,7 @@ import pytest
 from tests.sandbox.hub_side import PARENT, BankEnd, order, until
 
 pytest_plugins = ["tests.sandbox.link_fixtures"]
+pytestmark = pytest.mark.slow  # each starts the stand-in and talks to it over the wire
 
 
 def test_numbers_and_signatures(bank_link: BankEnd) -> None:
