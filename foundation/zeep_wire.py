@@ -69,15 +69,18 @@ class _WireTransport(zeep.Transport):
         self.last_status: int | None = None
 
     def load(self, url: str) -> bytes:
+        """A file of the contract. Raises AddressRefused for anything else."""
         path = Path(url.removeprefix("file://")).resolve()
         if not path.is_relative_to(self._folder):
             raise AddressRefused(url)
         return path.read_bytes()
 
     def get(self, address: str, params: Any, headers: Any) -> Any:
+        """Never: a contract is read from files."""
         raise AddressRefused(address)
 
     def post(self, address: str, message: bytes, headers: Mapping[str, str]) -> _Reply:
+        """Send over the wire; trouble there ends the call."""
         assert self.wire is not None
         all_headers = {**headers, **self.more_headers}
         reply = self.wire.request(

@@ -106,6 +106,7 @@ class _SheetFields(Fields):
         self.headings = headings
 
     def at(self, key: str) -> str:
+        """Path of a key, by its heading."""
         return f"{self.path}/{self.headings.get(key, key)}"
 
 
