@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
 
 import pytest
 
@@ -251,10 +253,8 @@ def test_an_action_that_contradicts_the_body_is_refused() -> None:
     assert codes(read(push("B1", content("c07")), headers=headers)) == [("SCHEMA_VIOLATION", "SOAPAction")]
 
 
+@pytest.mark.slow
 def test_a_large_batch_is_read_within_the_limits() -> None:
-    import os
-    import time
-
     noise = os.urandom(11_000_000)
     begun = time.monotonic()
     reading = read(push("BIG", noise))
