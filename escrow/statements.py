@@ -158,6 +158,7 @@ def _take_one(
         events += more
         if known is None:
             events += placing.take_line(uow, taking.desk, taking.rail, statement, line)
+            events += [] if day_statement else _after_the_day(uow, taking, line)
         else:
             _sight(uow, known, statement, line)
     if day_statement:
@@ -241,6 +242,20 @@ def _missing_lines(uow: UnitOfWork, taking: Taking, info: StatementInfo, stateme
         events += breaks.found(uow, "MISSING_LINE", f"line/{row['id']}", info.day, rail=taking.rail, account=info.account,
                                line=row["id"], fen=int(row["fen"]), detail=_shown(row, info.day))  # fmt: skip
     return events
+
+
+def _after_the_day(uow: UnitOfWork, taking: Taking, line: StatementLine) -> list[Event]:
+    """A new line of a day whose statement was taken already: that statement lacks it."""
+    if not day_taken(uow, taking.rail, line.account, line.booking_date):
+        return []
+    row = uow.one(
+        "SELECT * FROM escrow.statement_line WHERE rail = :rail AND account = :account AND booked_on = :day"
+        " AND bank_ref = :ref AND fen = :fen ORDER BY known_at DESC LIMIT 1",
+        rail=taking.rail, account=line.account, day=line.booking_date, ref=line.bank_ref, fen=int(line.amount),
+    )  # fmt: skip
+    assert row is not None
+    return breaks.found(uow, "MISSING_LINE", f"line/{row['id']}", line.booking_date, rail=taking.rail, account=line.account,
+                        line=row["id"], fen=int(line.amount), detail=_shown(row, line.booking_date))  # fmt: skip
 
 
 def _shown(row: Any, day: date) -> dict[str, str]:
