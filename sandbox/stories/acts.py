@@ -105,16 +105,22 @@ def _hub_sends(stage: Stage, step: Step, later: tuple[Step, ...]) -> list[str]:
 def _received(
     stage: Stage, partner: str, since: int, told: messages.HubMessage
 ) -> messages.HubMessage | None:
+    """The newest message of that kind the partner has received; one with the same facts goes before others."""
+    best: messages.HubMessage | None = None
     for entry in reversed(stage.stand_ins.received(partner, since)):
         for content in messages.payloads(entry):
             try:
                 found = messages.read(content)
             except (ValueError, KeyError):
                 continue
-            if found.kind == told.kind:
-                stage.message_id = str(entry.get("request_id") or "")
-                return found
-    return None
+            if found.kind != told.kind:
+                continue
+            same = not messages.same_facts(told, found, stage.swaps)
+            if best is None or same:
+                best, stage.message_id = found, str(entry.get("request_id") or "")
+            if same:
+                return best
+    return best
 
 
 def _cause_payment(
