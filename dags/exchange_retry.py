@@ -24,7 +24,7 @@ DOC = f"""
     schedule=CronTriggerTimetable("2-59/5 * * * *", timezone="Asia/Shanghai"),
     start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Shanghai"),
     catchup=False,
-    max_active_runs=1,
+    max_active_runs=2,  # a person's run does not wait behind one that waits for its retry
     tags=["交换", "重试"],
     default_args={"owner": OWNER_EXCHANGE, "retries": 2, "retry_delay": timedelta(minutes=1)},
     doc_md=DOC,

@@ -24,9 +24,9 @@ DOC = f"""
     schedule=CronTriggerTimetable("30 2 * * *", timezone="Asia/Shanghai"),
     start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Shanghai"),
     catchup=False,
-    max_active_runs=1,
+    max_active_runs=2,  # a person's run does not wait behind one that waits for its retry
     tags=["登记簿", "校验"],
-    default_args={"owner": OWNER_WATCH, "retries": 1, "retry_delay": timedelta(minutes=30)},
+    default_args={"owner": OWNER_WATCH, "retries": 1, "retry_delay": timedelta(minutes=5)},
     doc_md=DOC,
 )
 def registry_rebuild_check() -> None:

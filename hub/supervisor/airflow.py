@@ -107,7 +107,7 @@ def note_migrated(home: Path) -> None:
 
 
 def programs(settings: Mapping[str, str], ports: PortBase) -> list[Program]:
-    """The four processes. Ready is what Airflow's own health report says of each."""
+    """The four processes, the scheduler last. Ready is what Airflow's own health report says of each."""
     health = f"http://127.0.0.1:{ports.port('airflow_api')}/api/v2/monitor/health"
 
     def beats(part: str) -> bool:
@@ -116,9 +116,9 @@ def programs(settings: Mapping[str, str], ports: PortBase) -> list[Program]:
 
     ready = {
         "api-server": lambda: answers(health),
-        "scheduler": lambda: beats("scheduler"),
         "dag-processor": lambda: beats("dag_processor"),
         "triggerer": lambda: beats("triggerer") and listens(ports.port("airflow_trigger_log")),
+        "scheduler": lambda: beats("scheduler"),
     }
     return [
         Program(

@@ -94,7 +94,10 @@ def start_airflow(system: System) -> None:
         except CommandFailed as problem:
             raise StartFailed(f"Airflow's tables could not be made\n{problem}") from None
         airflow.note_migrated(home)
-    start_together(system, airflow.programs(environment, system.ports))
+    *first, scheduler = airflow.programs(environment, system.ports)
+    # The scheduler last: a task that finds no API server yet would count as failed.
+    start_together(system, first)
+    start_together(system, [scheduler])
     _make_pools(system, password)
     system.say("Airflow is up: API server, scheduler, DAG processor, triggerer")
 

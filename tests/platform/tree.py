@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = (
@@ -43,6 +45,10 @@ def text_of(name: Path) -> str:
         return ""
 
 
+# Keys of a manifest, at any depth, whose values name an institution: its own id, its bank code, our id with it.
+INSTITUTION_KEYS = ("institution", "bank_code", "customer", "app_key")
+
+
 @lru_cache(maxsize=1)
 def owned_ids() -> dict[str, frozenset[Path]]:
     """Each id that may leak, with the folders that may say it, read from the manifests."""
@@ -51,7 +57,15 @@ def owned_ids() -> dict[str, frozenset[Path]]:
     for path in manifests:
         folder = path.parent.relative_to(ROOT)
         manifest = tomllib.loads(path.read_text(encoding="utf-8"))
-        for word in (folder.name, manifest["id"], manifest.get("institution", "")):
-            if word:
-                found.setdefault(str(word), set()).add(folder)
+        for word in (folder.name, manifest["id"], *_institutions(manifest)):
+            found.setdefault(str(word), set()).add(folder)
     return {word: frozenset(folders) for word, folders in found.items()}
+
+
+def _institutions(table: dict[str, Any]) -> Iterator[str]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _institutions(value)
+        # In a table of key-store names the value says where a secret lies, not what it is.
+        elif key.endswith(INSTITUTION_KEYS) and isinstance(value, str) and value and "." not in value:
+            yield value
