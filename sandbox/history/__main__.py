@@ -6,16 +6,22 @@ import argparse
 import csv
 import json
 import sys
+import tomllib
 from contextlib import ExitStack
+from itertools import groupby
 from pathlib import Path
 
+from sandbox.history.people import DATA
 from sandbox.history.sample import write_sample
 from sandbox.history.stream import TRUTH_COLUMNS, generate
 
 
 def write(disputes: int, seed: int, out: str) -> int:
-    """records.jsonl ({"agency", "record"} a line) and truth.csv into `out`, or records alone to the standard output.
-    Returns the number of records."""
+    """records.jsonl and truth.csv into `out`, or records alone to the standard output. Returns the number of records.
+
+    A line: {"partner", "institution", "agency", "records": [what one agency tells of one dispute]}.
+    """
+    sources = tomllib.loads((DATA / "agencies.toml").read_text("utf-8"))
     count = 0
     with ExitStack() as stack:
         if out == "-":
@@ -27,12 +33,15 @@ def write(disputes: int, seed: int, out: str) -> int:
             rows = stack.enter_context((folder / "truth.csv").open("w", encoding="utf-8", newline=""))
             truth = csv.writer(rows, lineterminator="\n")
             truth.writerow(TRUTH_COLUMNS)
-        for told in generate(disputes, seed):
-            line = {"agency": told.agency, "record": told.as_dict()}
+        for (_, agency), group in groupby(
+            generate(disputes, seed), key=lambda told: (told.dispute.number, told.agency)
+        ):
+            tellings = list(group)
+            line = {**sources[agency], "agency": agency, "records": [told.as_dict() for told in tellings]}
             records.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
             if truth is not None:
-                truth.writerow(told.truth())
-            count += 1
+                truth.writerows(told.truth() for told in tellings)
+            count += len(tellings)
     return count
 
 

@@ -141,13 +141,15 @@ def test_limits_and_the_command(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "sandbox.history", "--disputes", "50", "--seed", "9", "--out"]
     done = subprocess.run([*command, "-"], cwd=ROOT, capture_output=True, timeout=60, check=True)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [record_dict(read_record(line["record"])) for line in lines] == [line["record"] for line in lines]
+    assert all(line.keys() == {"partner", "institution", "agency", "records"} for line in lines)
+    records = [(line["agency"], record) for line in lines for record in line["records"]]
+    assert all(record_dict(read_record(record)) == record for _, record in records)
     subprocess.run([*command, str(tmp_path)], cwd=ROOT, capture_output=True, timeout=60, check=True)
     assert (tmp_path / "records.jsonl").read_bytes() == done.stdout
     with (tmp_path / "truth.csv").open(encoding="utf-8", newline="") as file:
         truth = list(csv.DictReader(file))
     assert [(row["agency"], row["native_id"]) for row in truth] == [
-        (line["agency"], line["record"]["native_id"]) for line in lines
+        (agency, record["native_id"]) for agency, record in records
     ]
     refused = subprocess.run([*command[:4], "-1", "--out", "-"], cwd=ROOT, capture_output=True, timeout=60)
     assert refused.returncode == 2
