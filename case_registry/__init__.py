@@ -16,6 +16,7 @@ from case_registry import clock_acts as _clock_acts
 from case_registry import conflict_tasks as _conflicts
 from case_registry import factor_log as _factor_log
 from case_registry import link_decisions as _proposals
+from case_registry.bulk import Loaded, bulk_load
 from case_registry.deadlines import all_rules as deadline_rules
 from case_registry.disputes import dispute_ref
 from case_registry.factors import noted_indicators
@@ -47,6 +48,7 @@ __all__ = [
     "DisputeRef",
     "Event",
     "Filters",
+    "Loaded",
     "NotAllowed",
     "Page",
     "RecordResult",
@@ -54,6 +56,7 @@ __all__ = [
     "Unknown",
     "attach",
     "board",
+    "bulk_load",
     "clear_flag",
     "conflicts",
     "deadline_rules",

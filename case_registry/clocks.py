@@ -28,7 +28,7 @@ from case_registry.clock_acts import (
 )  # fmt: skip
 from case_registry.deadlines import DeadlineRule, Due, midnight
 from case_registry.episodes import Episode
-from case_registry.lamps import Limit, Timing, changes, yellow_at
+from case_registry.lamps import Lamp, Limit, Timing, changes, yellow_at
 from case_registry.matter import families
 from case_registry.source import Event
 from case_registry.told import BEIJING
@@ -137,13 +137,30 @@ def sync_clocks(uow: UnitOfWork, wanted: Sequence[Wanted], cases: Sequence[int],
     for row in present.values():
         if row["state"] in ("RUNNING", "SUSPENDED"):
             change_state(uow, row, "STOPPED", "STOP", {"why": "its episode no longer says so"})
-    events, worst = _open(uow, opening) if opening else ([], "")
+    events, worst = open_clocks(uow, opening) if opening else ([], "")
     if moved:
         events += light_lamps(uow, cases)
     return Synced(bool(rows or opening), events, worst if fresh else None)
 
 
-def _open(uow: UnitOfWork, clocks: Sequence[Wanted]) -> tuple[list[Event], str]:
+def worst_lamp(clocks: Sequence[Wanted], now: datetime) -> str:
+    """The worst lamp of clocks about to be opened, "" for none."""
+    found = [
+        _lamps(clock, clock.due(), now)[-1][1].colour if not clock.suspended else "GREY" for clock in clocks
+    ]
+    return max(found, key=_WORST.index, default="")
+
+
+def _lamps(clock: Wanted, due: Due, now: datetime) -> list[tuple[datetime, Lamp]]:
+    """Every change of the lamp of a clock opened now, from its own start on."""
+    timing = Timing(clock.start, clock.rule.unit, (Limit(clock.start, due),))
+    return changes(timing, now) or [(clock.start, Lamp("GREEN", 0, due.total))]
+
+
+_WORST = ("GREY", "GREEN", "YELLOW", "RED")
+
+
+def open_clocks(uow: UnitOfWork, clocks: Sequence[Wanted]) -> tuple[list[Event], str]:
     """Open clocks, each with the changes its lamp has gone through since its own start; also the worst lamp."""
     rows: list[dict[str, Any]] = []
     log_rows: list[dict[str, Any]] = []
@@ -153,8 +170,8 @@ def _open(uow: UnitOfWork, clocks: Sequence[Wanted]) -> tuple[list[Event], str]:
         due = clock.due()
         timing = Timing(clock.start, clock.rule.unit, (Limit(clock.start, due),))
         first = clock.start.astimezone(BEIJING).date()
-        lamps = changes(timing, uow.now)
-        lamp = lamps[-1][1].colour if lamps else "GREEN"
+        lamps = _lamps(clock, due, uow.now)
+        lamp = lamps[-1][1].colour
         rows.append(
             {"id": ident, "case": clock.case, "sub": clock.sub_id, "rule": clock.rule.id, "version": clock.rule.version,
              "agency": clock.agency, "start": clock.start, "total": due.total, "unit": clock.rule.unit,
@@ -180,7 +197,7 @@ def _open(uow: UnitOfWork, clocks: Sequence[Wanted]) -> tuple[list[Event], str]:
         if clock.suspended:
             suspend(uow, row["id"], uow.now, "the episode came suspended")
             row["lamp"] = "GREY"
-    return events, max((row["lamp"] for row in rows), key=("GREY", "GREEN", "YELLOW", "RED").index)
+    return events, max((row["lamp"] for row in rows), key=_WORST.index)
 
 
 _OPEN = """

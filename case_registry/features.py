@@ -7,7 +7,7 @@ or on what came first.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -219,9 +219,10 @@ def _party(told: dict[str, Any]) -> Party | None:
 
 def to_json(features: Features) -> dict[str, Any]:
     """The features as they are stored: JSON, days as ISO text."""
-    plain = asdict(features)
+    plain = dict(features.__dict__)
     for name in ("event_days", "named_days", "begun", "agreed_on"):
         plain[name] = [d.isoformat() for d in plain[name]]
+    plain["parties"] = [p.__dict__ for p in features.parties]
     return plain
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
+
+from sqlalchemy import RowMapping
 
 from case_registry.disputes import anchor, dispute_ref, regroup
 from case_registry.linking import lock
@@ -47,24 +49,31 @@ def sync(uow: UnitOfWork, disputes: Iterable[UUID]) -> list[Event]:
             now=uow.now,
         )
     present = {(row["a"], row["b"]) for row in open_rows}
-    events: list[Event] = []
-    for (a, b), row in wanted.items():
-        if (a, b) not in present:
-            events.append(_open(uow, a, b, row["score"], (row["d1"], row["d2"])))
-    return events
+    new = [row for pair, row in wanted.items() if pair not in present]
+    return _open(uow, new) if new else []
 
 
-def _open(uow: UnitOfWork, a: int, b: int, score: float, disputes: tuple[UUID, UUID]) -> Event:
-    proposal = uow.new_id()
+def _open(uow: UnitOfWork, rows: Sequence[RowMapping]) -> list[Event]:
+    ids = [uow.new_id() for _ in rows]
     uow.execute(
-        "INSERT INTO registry.proposal (id, a, b, score, opened_at) VALUES (:id, :a, :b, :score, :now) ON CONFLICT DO NOTHING",
-        id=proposal,
-        a=a,
-        b=b,
-        score=score,
+        "INSERT INTO registry.proposal (id, a, b, score, opened_at) SELECT i, a, b, s, :now"
+        " FROM unnest(CAST(:i AS uuid[]), CAST(:a AS bigint[]), CAST(:b AS bigint[]), CAST(:s AS double precision[]))"
+        " AS t(i, a, b, s) ON CONFLICT DO NOTHING",
         now=uow.now,
+        i=ids,
+        a=[row["a"] for row in rows],
+        b=[row["b"] for row in rows],
+        s=[row["score"] for row in rows],
     )
-    return {"event": "proposal_made", "proposal": proposal, "score": score, "disputes": list(disputes)}
+    return [
+        {
+            "event": "proposal_made",
+            "proposal": ident,
+            "score": row["score"],
+            "disputes": [row["d1"], row["d2"]],
+        }
+        for ident, row in zip(ids, rows, strict=True)
+    ]
 
 
 def proposals(

@@ -19,8 +19,8 @@ from case_registry.clusters import Link, cluster
 from case_registry.features import Features, from_json, to_json
 from case_registry.keys import link_keys
 from case_registry.pair_score import BY_NUMBER, BY_PERSON, PairVerdict, cannot_be_one, judge
+from case_registry.statements import json_digest
 from foundation.unit_of_work import UnitOfWork
-from schemas.canonical import digest
 
 MAX_JUDGED = 5_000
 """Most candidates that one case is compared with; more means that its keys are wrong, and an alarm is due."""
@@ -64,7 +64,7 @@ def save_features(uow: UnitOfWork, found: Mapping[int, Features]) -> Changed:
         " WHERE c.id = t.i AND c.features_digest IS DISTINCT FROM t.d RETURNING c.id, b.new",
         ids=list(found),
         fs=[orjson.dumps(to_json(f)).decode() for f in found.values()],
-        ds=[digest(to_json(f)) for f in found.values()],
+        ds=[json_digest(to_json(f)) for f in found.values()],
     )
     new = {row["id"] for row in rows if row["new"]}
     changed = {row["id"] for row in rows}

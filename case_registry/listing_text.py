@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from case_registry.projection import Person
+from schemas.code_tables import code_table
 from schemas.identifiers import normalise_name
 
 MAX_GRAMS = 400
@@ -35,3 +37,20 @@ def bigrams(text: str) -> list[str]:
     """All pairs of neighbouring characters inside the words of a text."""
     found = {word[i : i + 2] for word in text.split() for i in range(len(word) - 1)}
     return sorted(found)[:MAX_GRAMS]
+
+
+def place_code(code: str, text: str) -> str:
+    """The division code of a place: as told, else of the one division that bears exactly this name; "" if none."""
+    return code or _codes_by_name().get(text, "")
+
+
+@cache
+def _codes_by_name() -> dict[str, str]:
+    found: dict[str, str] = {}
+    doubles: set[str] = set()
+    for table in ("division", "division_synthetic"):
+        for code, row in code_table(table).items():
+            if row.name_zh in found:
+                doubles.add(row.name_zh)
+            found[row.name_zh] = code
+    return {name: code for name, code in found.items() if name not in doubles}

@@ -16,11 +16,12 @@ from case_registry import clocks, conflict_tasks, factor_log, tables, watch
 from case_registry.authority import Chosen
 from case_registry.episodes import CaseReading, read_case
 from case_registry.flags import flags
-from case_registry.listing_text import bigrams, search_text, title
+from case_registry.listing_text import bigrams, place_code, search_text, title
 from case_registry.outside import Facts, facts_of
 from case_registry.projection import people, project
 from case_registry.source import Event
 from case_registry.statements import fetch
+from case_registry.told import read_day
 from case_registry.whereabouts import Held, confirmation_result, primary, whereabouts
 from foundation.unit_of_work import UnitOfWork
 
@@ -179,7 +180,7 @@ def _write(
 ) -> None:  # fmt: skip
     uow.execute(
         _WRITE,
-        **row_values(whole, chosen),
+        **row_values(whole.row["number"], whole.held, chosen, stage),
         id=whole.row["id"],
         stage=stage,
         holder=holder,
@@ -195,26 +196,25 @@ def _write(
     )
 
 
-def row_values(whole: Whole, chosen: Mapping[str, Chosen]) -> dict[str, Any]:
-    """The descriptive columns of a dispute's row."""
-    held = whole.held
-    persons = people(held, whole.row["stage"])
+def row_values(number: str, held: Sequence[Held], chosen: Mapping[str, Chosen], stage: str) -> dict[str, Any]:
+    """The descriptive columns of a dispute's row. Pure."""
+    persons = people(held, stage)
     value = {name: c.value for name, c in chosen.items()}
     begun = [d for h in held if (d := h.episode.day("opened_on") or h.episode.first_day())]
-    occurred = chosen["occurred_on"].value if "occurred_on" in chosen else None
     numbers = sorted(
         {n for h in held for n in (h.case[1], h.episode.sub_id, h.episode.text("case_number")) if n}
-        | {whole.row["number"]}
+        | {number}
     )
     cause = str(value.get("cause") or "")
     text = search_text(cause, persons, numbers)
-    place = str(value.get("place_code") or "")
+    place = place_code(str(value.get("place_code") or ""), str(value.get("place_text") or ""))
+    claimed, agreed, occurred = (value.get(name) for name in ("claimed_fen", "agreed_fen", "occurred_on"))
     return {
         "title": title(cause, persons),
         "cause": cause,
-        "claimed": value.get("claimed_fen") if isinstance(value.get("claimed_fen"), int) else None,
-        "agreed": value.get("agreed_fen") if isinstance(value.get("agreed_fen"), int) else None,
-        "occurred": str(occurred)[:10] if occurred else None,
+        "claimed": claimed if isinstance(claimed, int) else None,
+        "agreed": agreed if isinstance(agreed, int) else None,
+        "occurred": read_day(occurred),
         "begun": min(begun, default=None),
         "county": place[:6],
         "town": place[:9] if len(place) >= 9 else "",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,7 +15,6 @@ from case_registry.source import Source
 from case_registry.told import PARTIES, Told, ToldClaim
 from case_registry.versions import version_key
 from foundation.unit_of_work import UnitOfWork
-from schemas.canonical import digest
 from schemas.claims import Record
 
 
@@ -37,24 +37,36 @@ class Row:
 def row_of(record: Record) -> Row:
     """A record as columns. The digest covers what is said, not where in a message it stood."""
     claims = [(c.field, _json(c.value), c.text, c.valid_from, c.valid_to) for c in record.claims]
-    parties = None if record.parties is None else [asdict(p) for p in record.parties]
-    if parties is not None:
-        claims.append((PARTIES, _json(parties), None, None, None))
-    refs = [asdict(r) for r in record.references]
-    said = [record.kind, record.native_id, record.sub_id, list(record.version), record.event_at,
-            [list(c) for c in claims], refs, record.data]  # fmt: skip
+    if record.parties is not None:
+        claims.append((PARTIES, _json([p.__dict__ for p in record.parties]), None, None, None))
+    refs = [r.__dict__ for r in record.references]
+    said = [
+        record.kind,
+        record.native_id,
+        record.sub_id,
+        record.version,
+        record.event_at,
+        claims,
+        refs,
+        record.data,
+    ]
     return Row(
         native_id=record.native_id,
         sub_id=record.sub_id,
         kind=record.kind,
         version=version_key(record.version),
-        digest=digest(said),
+        digest=json_digest(said),
         event_at=record.event_at,
         path=record.path,
         refs=_json(refs),
         data=_json(record.data),
         claims=tuple(claims),
     )
+
+
+def json_digest(value: Any) -> str:
+    """SHA-256 hex of the canonical JSON (as schemas.canonical, by the faster writer); no floats are handed in."""
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _json(value: Any) -> str:

@@ -175,9 +175,10 @@ CREATE INDEX episode_edge_by_target ON registry.episode_edge (to_case);
 
 -- ---- linkage -----------------------------------------------------------------------------------------------
 
+-- No foreign key: worked out, ten rows a case, and written with its case in one transaction.
 CREATE TABLE registry.link_key (
     key         bigint NOT NULL,
-    source_case bigint NOT NULL REFERENCES registry.source_case,
+    source_case bigint NOT NULL,
     PRIMARY KEY (key, source_case)
 );
 CREATE INDEX link_key_by_case ON registry.link_key (source_case);

@@ -1,0 +1,168 @@
+"""One chunk of a bulk load worked out in memory: cases, links among them, disputes. Pure but for the ids handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+import orjson
+
+from case_registry.episodes import CaseReading, read_case
+from case_registry.features import Features, features_of
+from case_registry.keys import link_keys
+from case_registry.linking import CaseRow, group_rows
+from case_registry.pair_score import PairVerdict, judge
+from case_registry.source import Source
+from case_registry.statements import Row
+from case_registry.told import Told, ToldClaim
+from case_registry.whereabouts import Held
+
+
+@dataclass
+class NewCase:
+    """A source case first told in this chunk, with all that the chunk tells of it."""
+
+    id: int
+    source: Source
+    native_id: str
+    rows: dict[str, Row] = field(default_factory=dict)
+    told: list[Told] = field(default_factory=list)
+    reading: CaseReading = field(default_factory=lambda: CaseReading((), ()))
+    features: Features | None = None
+    keys: frozenset[int] = frozenset()
+    dispute: UUID | None = None
+    founder: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.source.partner, self.native_id
+
+    def held(self) -> list[Held]:
+        return [Held(self.source.agency, self.key, e) for e in self.reading.episodes]
+
+
+@dataclass
+class Ids:
+    """Running numbers reserved in the database for this chunk."""
+
+    statement: int
+    claim: int
+    episode: int
+
+
+@dataclass
+class Chunk:
+    """New cases of a chunk by key, and what linking found. `edges`: judged pairs of case ids, lower first."""
+
+    cases: dict[tuple[str, str], NewCase] = field(default_factory=dict)
+    edges: dict[tuple[int, int], PairVerdict] = field(default_factory=dict)
+    parts: list[list[NewCase]] = field(default_factory=list)
+    to_regroup: list[int] = field(default_factory=list)
+
+
+def work_out(chunk: Chunk, ids: Ids, now: datetime, message: UUID) -> None:
+    """Make statements, episodes, features and keys of every case of the chunk."""
+    for case in chunk.cases.values():
+        for row in case.rows.values():
+            case.told.append(_told(row, ids, now, message))
+        case.reading = read_case(case.told)
+        if case.reading.episodes:
+            case.features = features_of(
+                *case.key[:1], case.source.agency, case.native_id, case.reading.episodes
+            )
+            case.keys = link_keys(case.features)
+
+
+def _told(row: Row, ids: Ids, now: datetime, message: UUID) -> Told:
+    claims = []
+    for name, value, raw, valid_from, valid_to in row.claims:
+        claims.append(ToldClaim(ids.claim, name, orjson.loads(value), raw, valid_from, valid_to))
+        ids.claim += 1
+    ids.statement += 1
+    return Told(
+        id=ids.statement - 1,
+        sub_id=row.sub_id,
+        kind=row.kind,
+        version=row.version,
+        digest=row.digest,
+        event_at=row.event_at,
+        recorded_at=now,
+        message=message,
+        claims=tuple(claims),
+        references=tuple(orjson.loads(row.refs)) if row.refs != "[]" else (),
+        data=orjson.loads(row.data) if row.data != "{}" else {},
+    )
+
+
+def judge_pairs(
+    chunk: Chunk, older: Mapping[int, Sequence[int]], features: Callable[[set[int]], Mapping[int, Features]]
+) -> None:
+    """Judge every pair that shares a key. `older`: stored cases by key; `features`: fetches those cases' features."""
+    known = {case.id: case.features for case in chunk.cases.values() if case.features is not None}
+    by_key: dict[int, list[int]] = {}
+    for case in chunk.cases.values():
+        for key in case.keys:
+            by_key.setdefault(key, []).append(case.id)
+    pairs: set[tuple[int, int]] = set()
+    for key, own in by_key.items():
+        for i, one in enumerate(own):
+            pairs.update((min(one, other), max(one, other)) for other in own[i + 1 :])
+            pairs.update((other, one) for other in older.get(key, ()))
+    stored = features({a for a, _ in pairs if a not in known})
+    for a, b in sorted(pairs):
+        first = known.get(a) or stored.get(a)
+        if first is not None:
+            verdict = judge(first, known[b])
+            if verdict.verdict != "NONE":
+                chunk.edges[(a, b)] = verdict
+
+
+def group(chunk: Chunk) -> None:
+    """Group the new cases that hang together only with each other; the rest is left for the database to group."""
+    by_id = {case.id: case for case in chunk.cases.values() if case.features is not None}
+    neighbours: dict[int, list[int]] = {}
+    for (a, b), verdict in chunk.edges.items():
+        if verdict.verdict == "LINK":
+            neighbours.setdefault(a, []).append(b)
+            neighbours.setdefault(b, []).append(a)
+    seen: set[int] = set()
+    for ident in by_id:
+        if ident in seen:
+            continue
+        whole = _component(ident, neighbours)
+        seen |= whole
+        if not whole <= by_id.keys():
+            chunk.to_regroup += sorted(whole & by_id.keys())
+            continue
+        chunk.parts += [[by_id[n] for n in part] for part in _split(whole, by_id, chunk.edges)]
+
+
+def _component(start: int, neighbours: Mapping[int, Iterable[int]]) -> set[int]:
+    found, waiting = {start}, [start]
+    while waiting:
+        for n in neighbours.get(waiting.pop(), ()):
+            if n not in found:
+                found.add(n)
+                waiting.append(n)
+    return found
+
+
+def _split(
+    whole: set[int], by_id: Mapping[int, NewCase], edges: Mapping[tuple[int, int], PairVerdict]
+) -> list[list[int]]:
+    if len(whole) == 1:
+        return [list(whole)]
+    nodes = {
+        n: CaseRow(n, by_id[n].key, by_id[n].source.agency, None, None, 0, None, by_id[n].features)
+        for n in whole
+    }
+    ordered = sorted(whole)
+    rows = [
+        {"a": a, "b": b, "verdict": v.verdict, "strength": v.strength, "score": v.score}
+        for i, a in enumerate(ordered)
+        for b in ordered[i + 1 :]
+        if (v := edges.get((a, b))) is not None and v.verdict != "PROPOSE"
+    ]
+    return group_rows(nodes, rows, [])
