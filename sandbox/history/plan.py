@@ -12,9 +12,10 @@ from typing import Any
 
 from sandbox.history.people import DATA, Party, People
 
-LAST_DAY = date(2026, 3, 31)
+# Before 2026, the year of the contracts' examples and stories and of what people enter: no number is given twice.
+LAST_DAY = date(2025, 12, 31)
 YEARLY = 40_000  # disputes a year that the numbers of the office (four digits a committee and year) can carry
-MAX_DISPUTES = 420_000
+MAX_DISPUTES = 400_000  # ten years: case numbers before 2016 had another grammar
 Rates = Mapping[str, Mapping[str, float]]
 
 

@@ -40,7 +40,7 @@ class Told:
 
 
 def generate(disputes: int, seed: int = 1) -> Iterator[Told]:
-    """Records of `disputes` disputes in order of the disputes' numbers. Raises ValueError above 420,000."""
+    """Records of `disputes` disputes in order of the disputes' numbers. Raises ValueError above 400,000."""
     plan = Plan(disputes, seed)
     teller = Teller(plan)
     for number in range(disputes):
