@@ -62,7 +62,8 @@ def _cases(adapter: Connector, event: str, dispute: dict[str, Any]) -> list[tupl
     """The partner's own cases that the event concerns, each once: (native id, case number)."""
     wanted = ABOUT.get(event, ())
     found: dict[str, str] = {}
-    for episode in dispute["episodes"]:
+    # Open cases first: an application is filed under one that the partner still works on.
+    for episode in sorted(dispute["episodes"], key=lambda each: not each["open"]):
         if episode["partner"] != adapter.id or episode["withdrawn"]:
             continue
         if wanted and episode["proceeding_kind"] not in wanted:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import time
 from pathlib import Path
@@ -28,16 +27,10 @@ def main() -> int:
             port_base=options.port_base,
             var_dir=options.var_dir,
             say=say,
+            whole_process=True,
         )
     )
-
-    def ask_to_stop(_signal: int, _frame: object) -> None:
-        if not system.stopping.is_set():
-            say("stopping ...")
-        system.stopping.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, ask_to_stop)
+    system.stop_on_signals()
     code = 0
     try:
         code = _work(system, options)

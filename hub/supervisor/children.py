@@ -17,6 +17,8 @@ from hub.supervisor.leftovers import CHILD, INSTANCE, kill, marked
 LOG_KEEP_BYTES = 20 * 1024**2
 BACK_OFF_S = (0.05, 0.5, 1.0, 2.0, 5.0, 10.0)
 SHORT_LIFE_S = 20.0
+# What ends so often before it was ever ready is broken: the start does not wait for its limit then.
+STARTING_LIVES = 3
 
 
 class NotReady(Exception):
@@ -90,7 +92,7 @@ class Child:
         """Wait for ``ready`` within the stated limit; False when ``stop`` came first. Raises NotReady."""
         limit = time.monotonic() + self.program.ready_within_s
         while not stop.is_set():
-            if self.state == "given-up":
+            if self.state == "given-up" or self.restarts >= STARTING_LIVES:
                 raise NotReady(f"{self.program.name} ended again and again\n{self.tail()}")
             if self.pid is not None and self.program.ready():
                 self.confirm()

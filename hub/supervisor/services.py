@@ -9,7 +9,7 @@ from hub.supervisor.children import Program, python
 from hub.supervisor.ports import PortBase
 from hub.supervisor.probes import answers
 
-READY_WITHIN_S = 45.0
+READY_WITHIN_S = 60.0
 
 
 def hub_programs(ports: PortBase) -> list[Program]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -29,12 +30,17 @@ def default_var_dir() -> Path:
 
 @dataclass(frozen=True)
 class Options:
-    """``port_base`` None means: the one used last time, or the first free one. ``say`` takes progress lines."""
+    """``port_base`` None means: the one used last time, or the first free one. ``say`` takes progress lines.
+
+    ``whole_process``: this process does nothing else, so that every child of it is the copy's; then orphans
+    below it are adopted and taken too.
+    """
 
     with_airflow: bool = True
     port_base: int | None = None
     var_dir: Path = field(default_factory=default_var_dir)
     say: Callable[[str], None] = print
+    whole_process: bool = False
 
 
 class System:
@@ -110,14 +116,26 @@ class System:
             child.finish_stop(began + child.program.stop_within_s)
         if hasattr(self, "server"):
             self.server.stop()
-        leftovers.kill(leftovers.descendants())
-        leftovers.kill(leftovers.marked(self.environment.get(leftovers.INSTANCE, "-")))
-        leftovers.take_orphans()
+        leftovers.kill(leftovers.marked(leftovers.instance_mark(self.var_dir)))
+        if self.options.whole_process:
+            leftovers.kill(leftovers.descendants())
+            leftovers.take_orphans()
         (self.var_dir / "run" / "state.json").unlink(missing_ok=True)
         if hasattr(self, "ports"):
             self.ports.release()
         self._lock.close()
         self._lock = None
+
+    def stop_on_signals(self) -> None:
+        """Ctrl-C, SIGTERM and a closed terminal set ``stopping``; call it from the main thread."""
+
+        def ask(_signal: int, _frame: object) -> None:
+            if not self.stopping.is_set():
+                self.options.say("stopping ...")
+            self.stopping.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, ask)
 
     # -- for the parts ---------------------------------------------------------------------------------
 
@@ -167,7 +185,8 @@ class System:
         free = shutil.disk_usage(self.var_dir).free
         if free < NEEDED_FREE_BYTES:
             raise StartFailed(f"only {free // 1024**2} MB are free at {self.var_dir}; 300 MB are needed")
-        leftovers.adopt_orphans()
+        if self.options.whole_process:
+            leftovers.adopt_orphans()
         mark = leftovers.instance_mark(self.var_dir)
         left = leftovers.marked(mark)
         if left:

@@ -28,7 +28,7 @@ def keep_watch(system: System) -> None:
                 system.say(f"{child.program.name} {happened}{then}")
         if happened := system.server.heal():
             system.say(f"PostgreSQL {happened}")
-        if time.monotonic() > reap_at:
+        if system.options.whole_process and time.monotonic() > reap_at:
             reaper.reap({child.pid or 0 for child in system.children})
             reap_at = time.monotonic() + REAP_EVERY_S
         now_shown = [
