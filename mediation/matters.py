@@ -146,7 +146,9 @@ def matter(uow: UnitOfWork, matter_id: UUID) -> dict[str, Any] | None:
     return {
         **row,
         "parties": [dict(each) for each in parties],
-        "agreements": [dict(each) for each in agreements],
+        "agreements": [
+            {**each, "digest": bytes(each["digest"]).hex() if each["digest"] else ""} for each in agreements
+        ],
     }
 
 
