@@ -56,14 +56,18 @@ def orders_to_sign(uow: UnitOfWork, limit: int = PAGE) -> list[dict[str, Any]]:
 
 
 def order_detail(uow: UnitOfWork, order_id: UUID) -> dict[str, Any] | None:
-    """One order with its approvals, attempts, and every word that was said about it; the bytes as text."""
+    """One order with its accounts, approvals, attempts, every word that was said about it, and its exact bytes."""
     row = uow.one("SELECT * FROM escrow.v_order WHERE id = :id", id=order_id)
     if row is None:
         return None
-    found = dict(row)
-    found["payload"] = bytes(
-        uow.scalar("SELECT payload FROM escrow.payment_order WHERE id = :id", id=order_id)
+    more = uow.one(
+        "SELECT payload, part, payee_account, payee_bank, debit_account, remark, decision, replaces,"
+        " escrow.persons_needed(amount_fen, (drafted_at AT TIME ZONE 'Asia/Shanghai')::date) AS persons"
+        " FROM escrow.payment_order WHERE id = :id",
+        id=order_id,
     )
+    assert more is not None
+    found = {**row, **more, "payload": bytes(more["payload"])}
     found["approvals"] = [
         dict(each)
         for each in uow.all(
