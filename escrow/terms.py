@@ -108,8 +108,7 @@ def _check_parties(terms: AgreementTerms) -> list[Finding]:
     for at, party in enumerate(terms.parties):
         if not party.name.strip() or not party.key.strip():
             wrong.append(Finding("FIELD_MISSING", f"parties[{at}].name", party.name, "a name and a key"))
-        if party.role == "PAYEE" and not party.accounts:
-            wrong.append(Finding("FIELD_MISSING", f"parties[{at}].accounts", "", "an account to be paid to"))
+        # A payee's account may follow later (old records name none): no order is drafted before it is there.
         for index, account in enumerate(party.accounts):
             if not account.number.strip() or not account.rail:
                 path = f"parties[{at}].accounts[{index}].number"
