@@ -17,7 +17,6 @@ from sandbox.alipay.api import alipay_router
 from sandbox.alipay.service import Alipay
 from sandbox.bank import acts as bank_acts
 from sandbox.bank.api import bank_router
-from sandbox.bank.judgement import judgement
 from sandbox.bank.service import Bank
 from sandbox.books import Books
 from sandbox.clock import VirtualClock
@@ -59,7 +58,7 @@ def _control(bank: Bank, wallet: Alipay) -> APIRouter:
 
     @router.get("/bank/book")
     def bank_book(account: str = "", e2e: str = "") -> Any:
-        return judgement(bank, account, e2e)
+        return bank.book(account, e2e)
 
     @router.get("/alipay/book")
     def wallet_book(out_biz_no: str = "") -> Any:

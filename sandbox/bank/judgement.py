@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.bank import policy, settings
-from sandbox.bank.service import Bank
+
+if TYPE_CHECKING:
+    from sandbox.bank.service import Bank
 
 LIMIT = 10_000
 

@@ -12,6 +12,7 @@ from typing import Any
 from sandbox.bank import acts, envelope, profile, xsd
 from sandbox.bank.binding import Binding
 from sandbox.bank.emit import Emitter
+from sandbox.bank.judgement import judgement
 from sandbox.bank.keys import Keys
 from sandbox.bank.ledger import Ledger
 from sandbox.bank.notices import Notices
@@ -124,6 +125,10 @@ class Bank:
         return answer | {
             "status": done.status, "reply": done.body.decode("utf-8", "replace"), "verdict": code or done.error,
         }  # fmt: skip
+
+    def book(self, account: str = "", e2e: str = "") -> dict[str, Any]:
+        """The bank's book as a judge reads it."""
+        return judgement(self, account, e2e)
 
     def balance(self, number: str, lag_s: int) -> dict[str, Any] | None:
         """What the balance call answers (without its code); None for an account that is not here."""

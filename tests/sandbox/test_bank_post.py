@@ -152,7 +152,10 @@ def test_books_keep_both_directions(bank_link: BankEnd) -> None:
     bank_link.settled("OQT1")
     bank_link.wait("pain.002", 2)
     until(lambda: all(row["state"] == "TAKEN" for row in bank_link.book()["outbound"]))
-    entries = bank_link.box.books("bank", limit=100)["entries"]
+    page = bank_link.box.books("bank", limit=100)
+    assert page["book"]["executed"] == {"count": 1, "fen": 1, "more_than_once": [], "same_payee_and_sum": []}
+    assert "book" not in bank_link.box.books("bank", since=1) and "book" in bank_link.box.books("alipay")
+    entries = page["entries"]
     assert [e["operation"] for e in entries if e["direction"] == "in"] == ["subaccounts", "messages"]
     sent = [e for e in entries if e["direction"] == "out"]
     assert [json.loads(e["body"])["seq"] for e in sent] == [1, 2, 3, 4] and {e["verdict"] for e in sent} == {
