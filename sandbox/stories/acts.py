@@ -288,5 +288,8 @@ def _accounts(stage: Stage) -> dict[str, dict[str, Any]]:
             continue
         told = messages.read(step.content)
         if told.payee.get("name"):
-            found.setdefault(told.payee["name"], {name: value for name, value in told.payee.items() if value})
+            known = found.setdefault(told.payee["name"], {})
+            for name, value in told.payee.items():
+                if value:
+                    known.setdefault(name, value)
     return found
