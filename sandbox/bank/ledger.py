@@ -164,18 +164,8 @@ class Ledger:
                 entry = db.execute(
                     "INSERT INTO bank_entry (kind, at, e2e, other_name, other_account, text, reason, reason_text,"
                     " reverses) VALUES (?,?,?,?,?,?,?,?,?)",
-                    (
-                        kind,
-                        at.isoformat(),
-                        e2e or None,
-                        other_name,
-                        other_account,
-                        text,
-                        reason,
-                        reason_text,
-                        reverses,
-                    ),
-                ).lastrowid
+                    (kind, at.isoformat(), e2e or None, other_name, other_account, text, reason, reason_text, reverses),
+                ).lastrowid  # fmt: skip
                 for side in [*sides, *([Side(OUTSIDE, rest)] if rest else [])]:
                     day = side.biz_date or self.biz_date(side.account, today)
                     db.execute(
