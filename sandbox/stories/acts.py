@@ -93,7 +93,8 @@ def _hub_sends(stage: Stage, step: Step, later: tuple[Step, ...]) -> list[str]:
         stage.told.pop(step.receiver, None)
     if keep_held:
         return []
-    found = wait_for(lambda: _received(stage, step.receiver, since, told), RECEIVED_WITHIN_S)
+    found = wait_for(lambda: _received(stage, step.receiver, since, told, exact=True), RECEIVED_WITHIN_S)
+    found = found or _received(stage, step.receiver, since, told)
     if told.kind == "open_subaccount":
         _learn_subaccount(stage, row)
     if not found:
@@ -103,9 +104,9 @@ def _hub_sends(stage: Stage, step: Step, later: tuple[Step, ...]) -> list[str]:
 
 
 def _received(
-    stage: Stage, partner: str, since: int, told: messages.HubMessage
+    stage: Stage, partner: str, since: int, told: messages.HubMessage, *, exact: bool = False
 ) -> messages.HubMessage | None:
-    """The newest message of that kind the partner has received; one with the same facts goes before others."""
+    """The newest message of that kind the partner has received; ``exact``: only one with the same facts."""
     best: messages.HubMessage | None = None
     for entry in reversed(stage.stand_ins.received(partner, since)):
         for content in messages.payloads(entry):
@@ -115,12 +116,11 @@ def _received(
                 continue
             if found.kind != told.kind:
                 continue
-            same = not messages.same_facts(told, found, stage.swaps)
-            if best is None or same:
-                best, stage.message_id = found, str(entry.get("request_id") or "")
-            if same:
-                return best
-    return best
+            if not messages.same_facts(told, found, stage.swaps):
+                stage.message_id = str(entry.get("request_id") or "")
+                return found
+            best = best or found
+    return None if exact else best
 
 
 def _cause_payment(
