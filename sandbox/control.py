@@ -173,9 +173,9 @@ def control_router(
         return {"pending": faults.pending(partner)}
 
     @router.post("/release/{partner}")
-    def release(partner: str) -> dict[str, Any]:
+    def release(partner: str, operation: str = "") -> dict[str, Any]:
         known(partner)
-        faults.release(partner)
+        faults.release(partner, operation)
         return {"pending": faults.pending(partner)}
 
     @router.delete("/faults/{partner}")

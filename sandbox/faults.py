@@ -13,7 +13,17 @@ from fastapi import Response
 
 from sandbox.books import Books
 
-KINDS = ("hold", "delay", "reset", "duplicate", "wrong_order", "wrong_signature", "fault", "half_answer", "http_500")
+KINDS = (
+    "hold",
+    "delay",
+    "reset",
+    "duplicate",
+    "wrong_order",
+    "wrong_signature",
+    "fault",
+    "half_answer",
+    "http_500",
+)
 DIRECTIONS = ("serve", "push")
 POINTS = ("before", "after")
 MAX_DELAY_S = 60.0
@@ -91,10 +101,13 @@ class FaultPlan:
                 return
             time.sleep(0.03)
 
-    def release(self, partner: str) -> None:
-        """Take back every hold on a partner."""
+    def release(self, partner: str, operation: str = "") -> None:
+        """Take back the holds on a partner's operation ("" = on all of them)."""
         with self._books.transaction() as db:
-            db.execute("DELETE FROM fault WHERE partner=? AND kind='hold'", (partner,))
+            db.execute(
+                "DELETE FROM fault WHERE partner=? AND kind='hold' AND ? IN ('', operation)",
+                (partner, operation),
+            )
 
     def pending(self, partner: str) -> list[dict[str, Any]]:
         with self._books.transaction() as db:

@@ -51,7 +51,7 @@ def do(stage: Stage, step: Step, later: tuple[Step, ...]) -> list[str]:
 
 def _partner_sends(stage: Stage, step: Step) -> list[str]:
     content = stage.real(step.content)
-    if step.file.endswith(".json") and b"_response" in content[:80]:
+    if messages.is_answer(content):
         return _scripted_answer(stage, step)
     answered = stage.stand_ins.emit(step.sender, content)
     stage.message_id = str(
@@ -64,14 +64,15 @@ def _partner_sends(stage: Stage, step: Step) -> list[str]:
 
 
 def _scripted_answer(stage: Stage, step: Step) -> list[str]:
-    """An answer to a call of the hub: let the held call go, or wait until the hub has asked."""
-    if step.sender in stage.held:
-        stage.stand_ins.release(step.sender)
-        stage.held.discard(step.sender)
-    else:
-        stage.stand_ins.order(step.sender, next=[messages.scripted(step.content)])
+    """A gateway's answer to a call of the hub: written down for it, then the waiting call is let go."""
+    line = messages.scripted(step.content)
+    stage.stand_ins.order(step.sender, next=[line])
+    stage.let_go(step.sender, line["method"])
     stage.hub.post(OPERATOR, "/v1/jobs/payments")
-    return []
+    if stage.sent is None:
+        return []
+    (sent_step, told, since), stage.sent = stage.sent, None
+    return _compare(stage, sent_step, told, since)
 
 
 # -- the hub is to send ------------------------------------------------------------------------------------
@@ -79,24 +80,26 @@ def _scripted_answer(stage: Stage, step: Step) -> list[str]:
 
 def _hub_sends(stage: Stage, step: Step, later: tuple[Step, ...]) -> list[str]:
     told = messages.read(step.content)
-    since = stage.told.get(step.receiver)
+    since = stage.told.pop(step.receiver, None)
     if since is None:
         since = stage.stand_ins.last_entry(step.receiver)
     row = _row_of(stage, step)
     cause = CAUSES.get(told.kind.partition(":")[0])
     if cause is not None:
         cause(stage, step, row, told, later)
-    keep_held = any(each.sender == step.receiver and b"_response" in each.content[:80] for each in later[:1])
-    if step.receiver in stage.held and not keep_held:
-        stage.stand_ins.release(step.receiver)
-        stage.held.discard(step.receiver)
-        stage.told.pop(step.receiver, None)
-    if keep_held:
+    if later and later[0].sender == step.receiver and messages.is_answer(later[0].content):
+        stage.sent = (step, told, since)
         return []
-    found = wait_for(lambda: _received(stage, step.receiver, since, told, exact=True), RECEIVED_WITHIN_S)
-    found = found or _received(stage, step.receiver, since, told)
+    stage.let_go(step.receiver)
     if told.kind == "open_subaccount":
         _learn_subaccount(stage, row)
+    return _compare(stage, step, told, since)
+
+
+def _compare(stage: Stage, step: Step, told: messages.HubMessage, since: int) -> list[str]:
+    """What the partner has received of this kind, against the story's own message."""
+    found = wait_for(lambda: _received(stage, step.receiver, since, told, exact=True), RECEIVED_WITHIN_S)
+    found = found or _received(stage, step.receiver, since, told)
     if not found:
         seen = [entry["operation"] for entry in stage.stand_ins.received(step.receiver, since)]
         return [f"{step.receiver} received no {told.kind}; it received {seen}"]
@@ -126,24 +129,13 @@ def _received(
 def _cause_payment(
     stage: Stage, step: Step, row: StoryDispute, told: messages.HubMessage, later: tuple[Step, ...]
 ) -> None:
-    told_by_story = [each for each in later if each.sender == step.receiver]
-    if any(each.file for each in told_by_story):
-        _let_the_story_answer(stage, step, later)
+    answered_by_story = any(each.file and each.sender == step.receiver for each in later)
+    if answered_by_story and not any(messages.is_answer(each.content) for each in later):
+        # The story's own files are this payment's answers: the stand-in must not answer by itself.
+        stage.stand_ins.order(step.receiver, policy={"mode": "manual", "times": 1})
     order = stage.office.pay(row, step.receiver, told.fen, told.payee)
     stage.notes.append(f"order {order['number']} {order['state']}")
     _learn_numbers(stage, step, order)
-
-
-def _let_the_story_answer(stage: Stage, step: Step, later: tuple[Step, ...]) -> None:
-    """The story's own files are this payment's answers: the stand-in must not answer by itself."""
-    answers = [each for each in later if each.sender == step.receiver and b"_response" in each.content[:80]]
-    if answers:
-        stage.stand_ins.order(step.receiver, next=[messages.scripted(each.content) for each in answers[:1]])
-        stage.told[step.receiver] = stage.stand_ins.last_entry(step.receiver)
-        stage.stand_ins.hold(step.receiver)
-        stage.held.add(step.receiver)
-    else:
-        stage.stand_ins.order(step.receiver, policy={"mode": "manual", "times": 1})
 
 
 def _cause_failure(

@@ -126,6 +126,17 @@ def scripted(content: bytes) -> dict[str, Any]:
     return {"method": method, "response": told[node]}
 
 
+def is_answer(content: bytes) -> bool:
+    """Whether a message file is a gateway's answer to a call of the hub."""
+    return b"_response" in content[:80]
+
+
+def cause_of(content: bytes) -> str | None:
+    """The kind of a hub's message that people must cause; None for one that the hub sends by itself."""
+    kind = read(content).kind.partition(":")[0]
+    return kind if kind in ("credit_transfer", "transfer", "mediation_result", "feedback") else None
+
+
 def order_numbers(content: bytes) -> list[str]:
     """The order's number as the story's own payment message states it."""
     text = content.lstrip()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sandbox.stories import acts, judge
+from sandbox.stories import acts, judge, messages
 from sandbox.stories.hub_api import HubApi, wait_for
 from sandbox.stories.office import Office
 from sandbox.stories.pack import Step, Story
@@ -42,10 +42,19 @@ class Stage:
     office: Office
     story: Story
     swaps: dict[str, str] = field(default_factory=dict)  # a number in the story → the number really given
-    held: set[str] = field(default_factory=set)
+    held: set[tuple[str, str]] = field(default_factory=set)  # (partner, operation) whose calls wait
     told: dict[str, int] = field(default_factory=dict)  # partner → last line of its books before the step
     notes: list[str] = field(default_factory=list)
     message_id: str = ""
+    sent: tuple[Step, messages.HubMessage, int] | None = (
+        None  # a message of the hub that waits at its partner
+    )
+
+    def let_go(self, partner: str, operation: str = "") -> None:
+        """Release held calls of a partner's operation, or all of them."""
+        if any(each[0] == partner and operation in ("", each[1]) for each in self.held):
+            self.stand_ins.release(partner, operation)
+        self.held = {each for each in self.held if each[0] != partner or operation not in ("", each[1])}
 
     def set_clock(self, at: datetime) -> None:
         """Move the stand-ins' clock and the hub's to the same instant."""
@@ -90,7 +99,7 @@ def _step(stage: Stage, step: Step, before: datetime, later: tuple[Step, ...]) -
     wrong: list[str] = []
     try:
         acts.make_ready(stage, step, before)
-        _hold_what_comes_later(stage, later)
+        _hold_what_comes_later(stage, step, later)
         stage.set_clock(step.at)
         wrong += acts.do(stage, step, later)
     except Exception as error:  # the story fails at this step, and says why
@@ -118,15 +127,27 @@ def _matches(stage: Stage, step: Step) -> judge.Seen | None:
     return None if judge.differences(step, seen) else seen
 
 
-def _hold_what_comes_later(stage: Stage, later: tuple[Step, ...]) -> None:
-    """The next step may be a message that the hub sends by itself: let it wait at the partner until then."""
+def _hold_what_comes_later(stage: Stage, step: Step, later: tuple[Step, ...]) -> None:
+    """Let wait at the partner what the story tells of later only: the hub acts by itself and at once.
+
+    The next step may be a message that the hub sends by itself; a later one may be a gateway's answer.
+    """
     following = later[0] if later else None
-    if following is None or following.sender != "hub" or following.receiver in stage.held:
-        return
-    if following.receiver in stage.stand_ins.partners:
-        stage.stand_ins.hold(following.receiver)
-        stage.held.add(following.receiver)
-        stage.told[following.receiver] = stage.stand_ins.last_entry(following.receiver)
+    if following and following.sender == "hub" and following.content and not messages.cause_of(following.content):
+        _hold(stage, following.receiver, "")
+    answer = next((each for each in later if messages.is_answer(each.content)), None)
+    if answer is not None:
+        method = messages.scripted(answer.content)["method"]
+        now = messages.scripted(step.content)["method"] if messages.is_answer(step.content) else ""
+        if method != now:
+            _hold(stage, answer.sender, method)
+
+
+def _hold(stage: Stage, partner: str, operation: str) -> None:
+    if (partner, operation) not in stage.held and partner in stage.stand_ins.partners:
+        stage.stand_ins.hold(partner, operation)
+        stage.held.add((partner, operation))
+        stage.told.setdefault(partner, stage.stand_ins.last_entry(partner))
 
 
 def _shown(step: Step, seen: judge.Seen, notes: list[str]) -> str:

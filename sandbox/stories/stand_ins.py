@@ -50,8 +50,9 @@ class StandIns:
         body = {"kind": "hold", "operation": operation, "times": 1}
         self._call("POST", f"{self._home[partner]}/control/faults/{partner}", json=body)
 
-    def release(self, partner: str) -> None:
-        self._call("POST", f"{self._home[partner]}/control/release/{partner}", json={})
+    def release(self, partner: str, operation: str = "") -> None:
+        """Let held calls go: those of one operation, or all."""
+        self._call("POST", f"{self._home[partner]}/control/release/{partner}?operation={operation}", json={})
 
     def last_entry(self, partner: str) -> int:
         """Number of the newest line of the partner's books."""
