@@ -200,7 +200,9 @@ def rewrite_story(folder: Path, disputes_csv: Path, target: Path, seed: int) -> 
     keys = json.loads((folder / "expected.json").read_text("utf-8"))["disputes"]
     table = _rows_of(disputes_csv, keys)
     texts = [_read(path) for path in files if path.suffix != ".form"]
-    texts += [value for path in files if path.suffix == ".form" for _, value in parse_qsl(_read(path))]
+    # A form's pairs are put as JSON writes them, so that its ids are found by their names.
+    forms = [pair for path in files if path.suffix == ".form" for pair in parse_qsl(_read(path))]
+    texts += [value if value.startswith("{") else f'"{name}": "{value}"' for name, value in forms]
     rewriter = Rewriter(seed, [*texts, table, hints(table)])
     for path in files:
         if not seed:

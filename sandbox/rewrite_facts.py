@@ -32,7 +32,6 @@ _IDS = re.compile(
     r"<(?:\w+:)?(?:批次号|batch|编号|requestId|noticeId|MsgId|Id|PmtInfId|InstrId|EndToEndId|AcctSvcrRef|RtrId|RefMsgId"
     r"|Orgnl\w*Id)>([^<]+)<"
     r'|\\?"(?:requestId|notify_id|out_biz_no|MsgId)\\?"\s*:\s*\\?"([^"\\]+)'
-    r"|\bnotify_id=([^&\s]+)"
 )
 _MESSAGE_ID = re.compile(r"[A-Z][A-Z0-9]{3,34}")
 FEN_KEY = r'(?P<fenkey>\\?"\w*(?:_fen|Fen)\\?"\s*:\s*)(?P<fen>\d+)'
@@ -70,7 +69,7 @@ def names(text: str) -> list[str]:
 
 
 def message_ids(text: str) -> set[str]:
-    found = {(match[1] or match[2] or match[3]).strip() for match in _IDS.finditer(text)}
+    found = {(match[1] or match[2]).strip() for match in _IDS.finditer(text)}
     return {
         each
         for each in found

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 OPERATOR = "operator1"
 RECEIVED_WITHIN_S = 15.0
+ITSELF_WITHIN_S = 3.0
 
 
 def make_ready(stage: Stage, step: Step, before: datetime) -> None:
@@ -85,6 +86,13 @@ def _hub_sends(stage: Stage, step: Step, later: tuple[Step, ...]) -> list[str]:
         since = stage.stand_ins.last_entry(step.receiver)
     row = _row_of(stage, step)
     cause = CAUSES.get(told.kind.partition(":")[0])
+    if told.kind == "feedback":
+        # The hub tells of a matter that was taken up by itself; of anything else when people say so.
+        stage.let_go(step.receiver)
+        by_itself = wait_for(
+            lambda: _received(stage, step.receiver, since, told, exact=True), ITSELF_WITHIN_S
+        )
+        cause = None if by_itself else cause
     if cause is not None:
         cause(stage, step, row, told, later)
     if later and later[0].sender == step.receiver and messages.is_answer(later[0].content):

@@ -132,9 +132,12 @@ def is_answer(content: bytes) -> bool:
 
 
 def cause_of(content: bytes) -> str | None:
-    """The kind of a hub's message that people must cause; None for one that the hub sends by itself."""
-    kind = read(content).kind.partition(":")[0]
-    return kind if kind in ("credit_transfer", "transfer", "mediation_result", "feedback") else None
+    """The kind of a hub's message that only people cause; None for one that the hub sends by itself."""
+    told = read(content)
+    kind = told.kind.partition(":")[0]
+    if kind == "mediation_result" and told.facts.get("resultCode") == "02":
+        return kind
+    return kind if kind in ("credit_transfer", "transfer") else None
 
 
 def order_numbers(content: bytes) -> list[str]:

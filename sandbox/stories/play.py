@@ -133,7 +133,12 @@ def _hold_what_comes_later(stage: Stage, step: Step, later: tuple[Step, ...]) ->
     The next step may be a message that the hub sends by itself; a later one may be a gateway's answer.
     """
     following = later[0] if later else None
-    if following and following.sender == "hub" and following.content and not messages.cause_of(following.content):
+    if (
+        following
+        and following.sender == "hub"
+        and following.content
+        and not messages.cause_of(following.content)
+    ):
         _hold(stage, following.receiver, "")
     answer = next((each for each in later if messages.is_answer(each.content)), None)
     if answer is not None:
