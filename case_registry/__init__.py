@@ -16,7 +16,7 @@ from case_registry import clock_acts as _clock_acts
 from case_registry import conflict_tasks as _conflicts
 from case_registry import factor_log as _factor_log
 from case_registry import link_decisions as _proposals
-from case_registry.bulk import Loaded, bulk_load
+from case_registry.bulk import bulk_load
 from case_registry.deadlines import all_rules as deadline_rules
 from case_registry.disputes import dispute_ref
 from case_registry.factors import noted_indicators
@@ -35,7 +35,7 @@ from case_registry.referrals import send as send_referral
 from case_registry.referrals import take_up as take_up_referral
 from case_registry.refresh import refresh as _refresh
 from case_registry.source import DisputeRef, Event, NotAllowed, RecordResult, Source, Unknown
-from case_registry.state_hash import state_hash
+from case_registry.state_hash import rebuilt_hash, state_hash
 from case_registry.watching import after_act as _after_act
 from case_registry.watching import watch_deadlines
 from case_registry.where import disputes_of, parked_count, whereabouts_of
@@ -48,7 +48,6 @@ __all__ = [
     "DisputeRef",
     "Event",
     "Filters",
-    "Loaded",
     "NotAllowed",
     "Page",
     "RecordResult",
@@ -76,6 +75,7 @@ __all__ = [
     "override_grade",
     "parked_count",
     "proposals",
+    "rebuilt_hash",
     "recall_referral",
     "record",
     "referral_receipt",

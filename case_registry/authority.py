@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
@@ -37,11 +37,21 @@ class Matrix:
 
     def rule(self, name: str, stage: str) -> Rule | None:
         """The row for a field in a stage; a row for that stage goes before the general one."""
-        rows = [r for r in self.rules if r.name == name]
-        special = [r for r in rows if stage in r.only_stages]
-        general = [r for r in rows if not r.only_stages]
-        found = special or general
-        return found[0] if found else None
+        general = None
+        for row in self.by_name.get(name, ()):
+            if stage in row.only_stages:
+                return row
+            if not row.only_stages and general is None:
+                general = row
+        return general
+
+    @cached_property
+    def by_name(self) -> dict[str, list[Rule]]:
+        """The rows of each field, in order."""
+        found: dict[str, list[Rule]] = {}
+        for row in self.rules:
+            found.setdefault(row.name, []).append(row)
+        return found
 
 
 @cache
@@ -103,10 +113,13 @@ class Chosen:
 
 def choose(name: str, voices: Sequence[Voice], stage: str, using: Matrix | None = None) -> Chosen | None:
     """Choose among the voices for a field; None when nobody tells it (told to be blank is no voice)."""
-    speaking = sorted((v for v in voices if v.value is not None), key=lambda v: v.order)
+    speaking = [v for v in voices if v.value is not None]
     if not speaking:
         return None
     rule = (using or matrix()).rule(name, stage)
+    if len(speaking) == 1:
+        return Chosen(name, speaking[0], _why_alone(speaking[0], rule))
+    speaking.sort(key=lambda v: v.order)
     decisions = [v for v in speaking if v.agency == BY_DECISION]
     if decisions:
         return _chosen(name, decisions[-1:], speaking, "a person decided", ())
@@ -120,6 +133,15 @@ def choose(name: str, voices: Sequence[Voice], stage: str, using: Matrix | None 
             differing = _one_each(finalists)
             return _chosen(name, differing, speaking, rule.reason, differing if len(differing) > 1 else ())
     return _chosen(name, speaking[-1:], speaking, "no listed source tells it", ())
+
+
+def _why_alone(voice: Voice, rule: Rule | None) -> str:
+    if voice.agency == BY_DECISION:
+        return "a person decided"
+    if rule is None:
+        return "no rule"
+    listed = any(voice.agency in rank for rank in rule.ranks)
+    return rule.reason if listed else "no listed source tells it"
 
 
 def _latest_by_agency(heard: Sequence[Voice], rank: Sequence[str]) -> list[Voice]:

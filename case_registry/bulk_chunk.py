@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-import orjson
-
 from case_registry.episodes import CaseReading, read_case
 from case_registry.features import Features, features_of
 from case_registry.keys import link_keys
@@ -16,7 +14,7 @@ from case_registry.linking import CaseRow, group_rows
 from case_registry.pair_score import PairVerdict, judge
 from case_registry.source import Source
 from case_registry.statements import Row
-from case_registry.told import Told, ToldClaim
+from case_registry.told import PARTIES, Told, ToldClaim
 from case_registry.whereabouts import Held
 
 
@@ -76,9 +74,15 @@ def work_out(chunk: Chunk, ids: Ids, now: datetime, message: UUID) -> None:
 
 
 def _told(row: Row, ids: Ids, now: datetime, message: UUID) -> Told:
+    told = row.record
     claims = []
-    for name, value, raw, valid_from, valid_to in row.claims:
-        claims.append(ToldClaim(ids.claim, name, orjson.loads(value), raw, valid_from, valid_to))
+    for claim in told.claims:
+        claims.append(
+            ToldClaim(ids.claim, claim.field, claim.value, claim.text, claim.valid_from, claim.valid_to)
+        )
+        ids.claim += 1
+    if told.parties is not None:
+        claims.append(ToldClaim(ids.claim, PARTIES, [dict(p.__dict__) for p in told.parties]))
         ids.claim += 1
     ids.statement += 1
     return Told(
@@ -91,8 +95,8 @@ def _told(row: Row, ids: Ids, now: datetime, message: UUID) -> Told:
         recorded_at=now,
         message=message,
         claims=tuple(claims),
-        references=tuple(orjson.loads(row.refs)) if row.refs != "[]" else (),
-        data=orjson.loads(row.data) if row.data != "{}" else {},
+        references=tuple(dict(r.__dict__) for r in told.references),
+        data=told.data,
     )
 
 

@@ -14,10 +14,12 @@ from case_registry import factors, tables
 from case_registry.authority import as_row
 from case_registry.bulk_chunk import Chunk, NewCase
 from case_registry.conflict_tasks import ROLE_FOR
+from case_registry.copying import copy
 from case_registry.features import to_json
 from case_registry.flags import flags
 from case_registry.projection import project
 from case_registry.refresh import row_values
+from case_registry.state_hash import known_digest
 from case_registry.statements import json_digest
 from case_registry.told import BEIJING, read_time
 from case_registry.whereabouts import Held, Outside, primary, whereabouts
@@ -42,18 +44,6 @@ _DISPUTE = (
 )  # fmt: skip
 
 
-def copy(
-    connection: psycopg.Connection[Any], table: str, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]
-) -> None:
-    """Write rows by COPY."""
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY registry.{table} ({', '.join(columns)}) FROM STDIN") as out,
-    ):
-        for row in rows:
-            out.write_row(row)
-
-
 def _json(value: Any) -> str:
     return orjson.dumps(value).decode()
 
@@ -66,7 +56,7 @@ def write_told(
     copy(
         connection, "source_case",
         ("id", "partner", "institution", "agency", "native_id", "first_seen", "dispute", "born", "features",
-         "features_digest", "incidents"),
+         "features_digest", "incidents", "known"),
         (_case_row(case, now) for case in cases),
     )  # fmt: skip
     copy(
@@ -105,7 +95,7 @@ def _case_row(case: NewCase, now: datetime) -> tuple[Any, ...]:
     return (
         case.id, case.source.partner, case.source.institution, case.source.agency, case.native_id, now, case.dispute,
         case.dispute if case.founder else None, _json(stored) if stored else None, json_digest(stored) if stored else None,
-        list(case.features.incidents) if case.features else [],
+        list(case.features.incidents) if case.features else [], known_digest(case.reading, case.told),
     )  # fmt: skip
 
 

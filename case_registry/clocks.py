@@ -63,8 +63,11 @@ class Wanted:
 
 
 @cache
-def _openings() -> tuple[dict[str, Any], ...]:
-    return tuple(deadlines.data()["open"])
+def _openings() -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in deadlines.data()["open"]:
+        found.setdefault(row["kind"], []).append(row)
+    return found
 
 
 def wanted_clocks(case: int, agency: str, episode: Episode, confirmed: bool) -> list[Wanted]:
@@ -73,9 +76,9 @@ def wanted_clocks(case: int, agency: str, episode: Episode, confirmed: bool) -> 
     `confirmed`: the dispute has a decided judicial confirmation, which ends the clock to ask for one.
     """
     found = []
-    for row in _openings():
+    for row in _openings().get(episode.kind, ()):
         start = episode.day(row["start"])
-        if row["kind"] != episode.kind or start is None or not _right_law(row, episode):
+        if start is None or not _right_law(row, episode):
             continue
         rule = deadlines.rule_for(row["id"], start)
         stated = episode.day(row["stated"]) if "stated" in row else None

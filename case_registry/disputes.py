@@ -18,7 +18,7 @@ from schemas.case_numbers import normalise_case_number
 
 @dataclass
 class Regrouped:
-    """What grouping anew changed. `disputes`: all concerned; `fresh`: those founded just now; `moved`: whether any
+    """What grouping anew changed. `disputes`: all concerned; `fresh`: those founded just now by new cases; `moved`: whether any
     case left a dispute or joined one that was there; `events` for the choreography."""
 
     disputes: set[UUID] = field(default_factory=set)
@@ -39,7 +39,8 @@ def regroup(uow: UnitOfWork, seeds: Sequence[int], why: str) -> Regrouped:
             target.update(dict.fromkeys(part, born[0][1]))
         elif founder is not None:
             ref = _found_dispute(uow, founder, why, leaves=nodes[founder].dispute is not None)
-            found.fresh.add(ref.id)
+            if all(nodes[n].dispute is None for n in part):
+                found.fresh.add(ref.id)
             found.disputes.add(ref.id)
             target.update({n: ref.id for n in part if n != founder})
             found.events.append({"event": "dispute_opened", "dispute_id": ref.id, "dispute": ref.number,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from case_registry.episodes import Episode
@@ -83,7 +84,7 @@ def features_of(partner: str, agency: str, native_id: str, episodes: Sequence[Ep
     told_families = _unique(f for e in quarrel for f in families(e.text("cause")))
     in_text = _unique(f for e in quarrel for f in families(e.text("narrative")))
     numbers = _unique(
-        normalise_case_number(n)
+        _number(n)
         for n in [native_id, *(n for e in episodes for n in (e.sub_id, e.text("case_number")))]
         if n
     )
@@ -96,10 +97,7 @@ def features_of(partner: str, agency: str, native_id: str, episodes: Sequence[Ep
         numbers=numbers,
         refs=_references(partner, agency, episodes, set(numbers)),
         incidents=_unique(
-            normalise_case_number(r["value"])
-            for e in episodes
-            for r in e.references
-            if r["kind"] == "incident"
+            _number(r["value"]) for e in episodes for r in e.references if r["kind"] == "incident"
         ),
         parties=tuple(_parties(episodes)[:MAX_PARTIES]),
         sums=_sums(episodes),
@@ -151,7 +149,7 @@ def _references(
                 )
         repeats = episode.text("repeats")
         if repeats:
-            found.add((normalise_case_number(repeats), agency, "explicit"))
+            found.add((_number(repeats), agency, "explicit"))
     return tuple(sorted(r for r in found if r[0] and r[0] not in own))
 
 
@@ -192,6 +190,21 @@ def _merge(one: Party, two: Party) -> Party:
     )
 
 
+def _code(text: str) -> str:
+    return text.upper() if text.isascii() and text.isalnum() else normalise_id(text)
+
+
+def _phones(text: str) -> tuple[str, ...]:
+    if text.isascii() and text.isdigit():
+        return (text,)
+    return tuple(sorted({normalise_phone(p) for p in split_phones(text) if len(p) >= 7}))
+
+
+@lru_cache(maxsize=65536)
+def _number(text: str) -> str:
+    return normalise_case_number(text)
+
+
 def _party(told: dict[str, Any]) -> Party | None:
     name = told.get("name") or ""
     if not name or told.get("role") == "representative":
@@ -199,21 +212,22 @@ def _party(told: dict[str, Any]) -> Party | None:
     body = told.get("kind") == "organisation" or (told.get("kind") != "person" and looks_like_body(name))
     names = (body_core(name),) if body else person_names(name)
     former = (told.get("extra") or {}).get("former_names") or ()
-    names = tuple(dict.fromkeys([*names, *(n for f in former for n in person_names(str(f)))]))
-    identity = normalise_id(told.get("id_number") or "")
-    masked = normalise_id(told.get("masked_id") or (identity if is_masked_id(identity) else ""))
-    credit = normalise_id(told.get("credit_code") or (identity if body else ""))
+    if former:
+        names = tuple(dict.fromkeys([*names, *(n for f in former for n in person_names(str(f)))]))
+    identity = _code(told.get("id_number") or "")
+    masked = _code(told.get("masked_id") or (identity if "*" in identity else ""))
+    credit = _code(told.get("credit_code") or (identity if body else ""))
     return Party(
         side=_SIDES.get(str(told.get("role")), ""),
         body=body,
         names=names,
         hidden=is_hidden(names[0]),
-        id=identity if not body and check_resident_id(identity) is None else "",
-        masked=(masked,) if is_masked_id(masked) else (),
+        id=identity if identity and not body and check_resident_id(identity) is None else "",
+        masked=(masked,) if "*" in masked and is_masked_id(masked) else (),
         phones=tuple(
             sorted({normalise_phone(p) for p in split_phones(told.get("phone") or "") if len(p) >= 7})
         ),
-        credit=credit if body and check_credit_code(credit) is None else "",
+        credit=credit if credit and body and check_credit_code(credit) is None else "",
     )
 
 

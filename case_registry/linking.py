@@ -53,39 +53,41 @@ class Changed:
     new: set[int]
 
 
-def save_features(uow: UnitOfWork, found: Mapping[int, Features]) -> Changed:
-    """Store features and their keys; returns the cases whose features changed."""
+def save_features(uow: UnitOfWork, found: Mapping[int, tuple[Features | None, str]]) -> Changed:
+    """Store cases' features, their keys and the digest of what is known of them; returns whose features changed.
+
+    A case with no features (nothing but waiting or retracted statements) links with nothing.
+    """
+    stored = {case: to_json(f) if f is not None else None for case, (f, _) in found.items()}
     rows = uow.all(
-        "WITH before AS (SELECT id, features IS NULL AS new FROM registry.source_case WHERE id = ANY(:ids))"
-        " UPDATE registry.source_case c SET features = f::jsonb, features_digest = d,"
-        " incidents = ARRAY(SELECT jsonb_array_elements_text(f::jsonb -> 'incidents'))"
-        " FROM unnest(CAST(:ids AS bigint[]), CAST(:fs AS text[]), CAST(:ds AS text[])) AS t(i, f, d)"
-        " JOIN before b ON b.id = t.i"
-        " WHERE c.id = t.i AND c.features_digest IS DISTINCT FROM t.d RETURNING c.id, b.new",
+        _SAVE,
         ids=list(found),
-        fs=[orjson.dumps(to_json(f)).decode() for f in found.values()],
-        ds=[json_digest(to_json(f)) for f in found.values()],
+        fs=[orjson.dumps(plain).decode() if plain is not None else None for plain in stored.values()],
+        ds=[json_digest(plain) if plain is not None else None for plain in stored.values()],
+        ks=[known for _, known in found.values()],
     )
-    new = {row["id"] for row in rows if row["new"]}
-    changed = {row["id"] for row in rows}
+    changed = {row["id"] for row in rows if row["changed"]}
+    new = {row["id"] for row in rows if row["changed"] and row["new"]}
     if changed:
+        features = {case: found[case][0] for case in sorted(changed)}
         _save_keys(
-            uow, {case: sorted(link_keys(found[case])) for case in sorted(changed)}, first=changed == new
+            uow,
+            {c: sorted(link_keys(f)) if f is not None else [] for c, f in features.items()},
+            first=changed == new,
         )
     return Changed(changed, new)
 
 
-def forget_features(uow: UnitOfWork, cases: Sequence[int]) -> set[int]:
-    """Cases of which nothing is told any more (retracted) link with nothing; returns those that did."""
-    rows = uow.all(
-        "UPDATE registry.source_case SET features = NULL, features_digest = NULL, incidents = '{}'"
-        " WHERE id = ANY(:cases) AND features IS NOT NULL RETURNING id",
-        cases=list(cases),
-    )
-    found = {row["id"] for row in rows}
-    if found:
-        _save_keys(uow, {case: [] for case in found}, first=False)
-    return found
+_SAVE = """
+WITH before AS (
+    SELECT id, features IS NULL AS new, features_digest FROM registry.source_case WHERE id = ANY(:ids))
+UPDATE registry.source_case c SET known = t.k, features = t.f::jsonb, features_digest = t.d,
+    incidents = CASE WHEN t.f IS NULL THEN '{}' ELSE ARRAY(SELECT jsonb_array_elements_text(t.f::jsonb -> 'incidents')) END
+FROM unnest(CAST(:ids AS bigint[]), CAST(:fs AS text[]), CAST(:ds AS text[]), CAST(:ks AS text[])) AS t(i, f, d, k)
+JOIN before b ON b.id = t.i
+WHERE c.id = t.i AND (c.known IS DISTINCT FROM t.k OR b.features_digest IS DISTINCT FROM t.d)
+RETURNING c.id, b.new, b.features_digest IS DISTINCT FROM t.d AS changed
+"""
 
 
 def _save_keys(uow: UnitOfWork, keys: Mapping[int, Sequence[int]], *, first: bool) -> None:

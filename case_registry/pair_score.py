@@ -19,7 +19,10 @@ BY_PERSON, BY_NUMBER, BY_BOTH_SIDES, BY_ONE_SIDE = 0, 1, 2, 3
 """Strength of a link, strongest first."""
 
 LINK_WITHIN_DAYS = 180
-PROPOSE_WITHIN_DAYS = 60
+PROPOSE_WITHIN_DAYS = 120
+NAMES_WITHIN_DAYS = 90
+RARE_NAMES_BITS = 20.0
+"""How much equal names must say together before names, cause and date make a proposal without a sum."""
 _ONE_A_DISPUTE = frozenset({"TRIAL", "ARBITRATION", "PRE_LITIGATION_MEDIATION"})
 _NEVER_TWO = frozenset({"MEDIATION", "CRIMINAL_RECONCILIATION"})
 
@@ -120,7 +123,7 @@ def _decide(
     if people.cover == "both" and people.strong_sides and not people.doubtful:
         return _by_strong_sign(one, other, matter, strength)
     if people.cover == "both":
-        return (_by_names(matter), strength, "no strong sign")
+        return (_by_names(people, matter), strength, "no strong sign")
     if people.cover == "unknown" and (people.strong_sides or people.doubtful):
         agreed = matter.sums == "equal" and _within(matter, LINK_WITHIN_DAYS) and not matter.other
         return ("PROPOSE" if agreed else "NONE"), strength, "one side only was told"
@@ -150,14 +153,15 @@ def _by_strong_sign(
     return ("PROPOSE" if alike else "NONE"), strength, "the matter was not told on one side"
 
 
-def _by_names(matter: MatterEvidence) -> Verdict:
+def _by_names(people: Comparison, matter: MatterEvidence) -> Verdict:
     if matter.other or matter.family == "near" or not _within(matter, LINK_WITHIN_DAYS):
         return "NONE"
     if matter.sums == "equal":
         return "PROPOSE"
+    if matter.sums != "unknown" or matter.family != "equal" or not _within(matter, NAMES_WITHIN_DAYS):
+        return "NONE"
     hint = matter.same_body or matter.same_mediator or matter.event == "equal"
-    near = matter.sums == "unknown" and hint and _within(matter, PROPOSE_WITHIN_DAYS)
-    return "PROPOSE" if near and matter.family == "equal" else "NONE"
+    return "PROPOSE" if hint or people.weight >= RARE_NAMES_BITS else "NONE"
 
 
 def _within(matter: MatterEvidence, days: int) -> bool:

@@ -90,6 +90,8 @@ class Person:
 def people(held: Sequence[Held], stage: str) -> list[Person]:
     """The people of a dispute: parties of all episodes, joined by id number, credit code or name."""
     groups: list[list[tuple[Held, dict[str, Any]]]] = []
+    if len(held) == 1:
+        return [_person([(held[0], told)], stage) for told in held[0].episode.parties]
     for item in sorted(held, key=lambda h: (h.case, h.episode.sub_id)):
         for told in item.episode.parties:
             for group in groups:
@@ -115,15 +117,14 @@ def _first_name(text: str) -> str:
 
 
 def _person(group: list[tuple[Held, dict[str, Any]]], stage: str) -> Person:
+    first = group[0][1]
+    kind = str(first.get("kind", "person"))
     names = tuple(dict.fromkeys(str(told["name"]) for _, told in group))
-    person = Person(max(names, key=len) if group[0][1].get("kind") == "organisation" else names[0],
-                    str(group[0][1].get("kind", "person")), names)  # fmt: skip
-    for name in ("id_number", "phone"):
-        chosen = choose(name, [_told_of(name, item, told) for item, told in group], stage)
-        if chosen is not None:
-            setattr(person, name, str(chosen.value))
-            if chosen.undecided:
-                person.undecided.append(name)
+    person = Person(max(names, key=len) if kind == "organisation" else names[0], kind, names)
+    if len(group) == 1:
+        person.id_number, person.phone = str(first.get("id_number") or ""), str(first.get("phone") or "")
+    else:
+        _choose_for(person, group, stage)
     for _, told in group:
         for name in ("masked_id", "credit_code", "address"):
             if told.get(name) and not getattr(person, name):
@@ -132,6 +133,15 @@ def _person(group: list[tuple[Held, dict[str, Any]]], stage: str) -> Person:
         (item.agency, item.case[1], item.episode.sub_id, str(told.get("role", ""))) for item, told in group
     ]
     return person
+
+
+def _choose_for(person: Person, group: list[tuple[Held, dict[str, Any]]], stage: str) -> None:
+    for name in ("id_number", "phone"):
+        chosen = choose(name, [_told_of(name, item, told) for item, told in group], stage)
+        if chosen is not None:
+            setattr(person, name, str(chosen.value))
+            if chosen.undecided:
+                person.undecided.append(name)
 
 
 def _told_of(name: str, item: Held, told: dict[str, Any]) -> Voice:

@@ -13,9 +13,10 @@ from case_registry import link_decisions
 from case_registry.disputes import Regrouped, regroup
 from case_registry.episodes import CaseReading, Episode, read_case
 from case_registry.features import features_of
-from case_registry.linking import Changed, forget_features, judge_again, lock, save_features
+from case_registry.linking import judge_again, lock, save_features
 from case_registry.refresh import refresh
 from case_registry.source import DisputeRef, Event, RecordResult, Source
+from case_registry.state_hash import known_digest
 from case_registry.statements import CaseKey, ensure_cases, fetch, mark_parked, retract, row_of, store
 from case_registry.tables import SavedEpisode, save_episodes
 from case_registry.told import Told
@@ -64,25 +65,28 @@ def _work_out(uow: UnitOfWork, cases: Mapping[int, CaseKey], new: set[int], resu
     result.parked = len(new & waiting)
     saved = save_episodes(uow, {case: reading.episodes for case, reading in readings.items()}, new)
     spoken = [(case, t) for case, ts in told.items() for t in ts if t.id in new | applied]
-    linked = _link(uow, cases, readings)
+    linked = _link(uow, cases, readings, told)
     follow = refresh(uow, linked.disputes, readings, fresh=linked.fresh)
     if linked.moved:
         follow += link_decisions.sync(uow, linked.disputes)
     result.events = [*_moves(saved), *_said(uow, spoken, cases, readings, waiting), *linked.events, *follow]
 
 
-def _link(uow: UnitOfWork, cases: Mapping[int, CaseKey], readings: Mapping[int, CaseReading]) -> Regrouped:
+def _link(
+    uow: UnitOfWork,
+    cases: Mapping[int, CaseKey],
+    readings: Mapping[int, CaseReading],
+    told: Mapping[int, Sequence[Told]],
+) -> Regrouped:
     """Link what changed; returns the disputes concerned, `moved` where proposals may have changed too."""
     features = {
         case: features_of(cases[case].partner, cases[case].agency, cases[case].native_id, reading.episodes)
         for case, reading in readings.items()
         if reading.episodes
     }
-    silent = [case for case, reading in readings.items() if not reading.episodes]
     before = {case.dispute for case in cases.values() if case.dispute}
-    changed = save_features(uow, features) if features else Changed(set(), set())
-    if silent:
-        changed = Changed(changed.cases | forget_features(uow, silent), changed.new)
+    known = {case: known_digest(reading, told[case]) for case, reading in readings.items()}
+    changed = save_features(uow, {case: (features.get(case), known[case]) for case in readings})
     if not changed.cases:
         return Regrouped(before)
     judged = judge_again(uow, changed, features)

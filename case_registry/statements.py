@@ -32,6 +32,7 @@ class Row:
     refs: str
     data: str
     claims: tuple[tuple[str, str, str | None, str | None, str | None], ...]
+    record: Record
 
 
 def row_of(record: Record) -> Row:
@@ -61,6 +62,7 @@ def row_of(record: Record) -> Row:
         refs=_json(refs),
         data=_json(record.data),
         claims=tuple(claims),
+        record=record,
     )
 
 

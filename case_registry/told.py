@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -66,6 +67,7 @@ class Best:
     text: str | None = None
 
 
+@lru_cache(maxsize=65536)
 def read_time(text: str) -> datetime | None:
     """An ISO date or time as an instant; a date is its first moment, no zone means Beijing. None if unreadable."""
     try:
@@ -77,7 +79,12 @@ def read_time(text: str) -> datetime | None:
 
 def read_day(value: JsonValue) -> date | None:
     """The Beijing day of an ISO date or time held in a claim, None where there is none."""
-    moment = read_time(value) if isinstance(value, str) else None
+    return _day_of(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=65536)
+def _day_of(text: str) -> date | None:
+    moment = read_time(text)
     return moment.astimezone(BEIJING).date() if moment else None
 
 

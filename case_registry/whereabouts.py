@@ -26,6 +26,7 @@ STAGES = (
     "IN_ARBITRATION",
     "AWARDED",
     "ENFORCEMENT",
+    "WITH_AGENCY",
     "CLOSED",
 )
 _COMMITTEE_WORDS = ("调解委员会", "调委会", "人民调解")
@@ -132,8 +133,19 @@ def _fact_order(item: Held) -> tuple[str, tuple[str, str], str]:
 
 def whereabouts(held: Sequence[Held], outside: Outside) -> Whereabouts:
     """Stage and holder of a dispute with these episodes."""
-    signs = {name: sign(held, outside) for name, sign in SIGNS.items()}
-    return by_signs(signs, held)
+    return by_signs(_Signs(held, outside), held)
+
+
+class _Signs(dict[str, bool]):
+    """Signs worked out when a rule asks for them, once each."""
+
+    def __init__(self, held: Sequence[Held], outside: Outside) -> None:
+        super().__init__()
+        self._held, self._outside = held, outside
+
+    def __missing__(self, name: str) -> bool:
+        self[name] = found = SIGNS[name](self._held, self._outside)
+        return found
 
 
 def by_signs(signs: Mapping[str, bool], held: Sequence[Held]) -> Whereabouts:
@@ -223,5 +235,7 @@ SIGNS: dict[str, Callable[[Sequence[Held], Outside], bool]] = {
     ),
     "petition_open": _running("PETITION"),
     "petition_handed": lambda held, _: _handed(held),
+    "other_handed": _some("OTHER", "REFERRED"),
+    "other_open": _running("OTHER"),
 }
 """What the table may ask of a dispute."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from case_registry import bulk_load, find_disputes, state_hash
+from case_registry import bulk_load, find_disputes, rebuilt_hash, state_hash
 from foundation.actors import SYSTEM
 from foundation.clock import clock_now
 from foundation.unit_of_work import UnitOfWork
@@ -62,6 +62,7 @@ def _picture(uow: UnitOfWork) -> tuple[str, list[Any], Any]:
     }
     for name, state in (("proposal", "OPEN"), ("conflict", "OPEN"), ("clock", "RUNNING")):
         counts[name] = uow.scalar(f"SELECT count(*) FROM registry.{name} WHERE state = '{state}'")
+    assert rebuilt_hash(uow) == state_hash(uow)
     return state_hash(uow), sorted(rows, key=str), counts
 
 
@@ -79,7 +80,7 @@ def test_same_as_one_by_one(engine: Engine, monkeypatch: pytest.MonkeyPatch, chu
 
     def bulk(uow: UnitOfWork) -> Any:
         loaded = bulk_load(uow, [(source, [record]) for source, record in told])
-        assert loaded.records == len(told)
+        assert loaded["records"] == len(told)
         return _picture(uow)
 
     def half(uow: UnitOfWork) -> Any:

@@ -9,8 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from case_registry import Source, state_hash
-from case_registry.linking import component  # noqa: F401  (the room's own test)
+from case_registry import Source, rebuilt_hash, state_hash
 from foundation.actors import SYSTEM
 from foundation.clock import clock_now
 from foundation.unit_of_work import UnitOfWork
@@ -108,6 +107,7 @@ def _hash_of(engine: Engine, told: list[Told], batch: int) -> str:
                 for source in dict.fromkeys(s for s, _ in part):
                     take(uow, source, *[r for s, r in part if s == source])
             found = state_hash(uow)
+            assert rebuilt_hash(uow) == found
             raise _Undone
     except _Undone:
         return found

@@ -58,6 +58,7 @@ CREATE TABLE registry.source_case (
     born            uuid REFERENCES registry.dispute,  -- the dispute it founded; un-merging gives it back
     features        jsonb,
     features_digest text,
+    known           text NOT NULL DEFAULT '',          -- digest of what was told of it and what follows (state hash)
     incidents       text[] NOT NULL DEFAULT '{}',      -- police incidents: related disputes, never the same for that
     UNIQUE (partner, native_id)
 );
