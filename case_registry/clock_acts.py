@@ -17,6 +17,9 @@ from case_registry.source import NotAllowed, Unknown
 from case_registry.told import BEIJING
 from foundation.unit_of_work import UnitOfWork
 
+CAME_SUSPENDED = "the episode came suspended"
+EPISODE_SUSPENDED = "the episode is suspended"
+
 
 def limit_detail(due: Due, why: str) -> dict[str, Any]:
     return {"last_day": due.last_day.isoformat(), "total": due.total, "over_at": due.over_at.isoformat(),
@@ -125,6 +128,15 @@ def suspend(uow: UnitOfWork, clock: UUID, at: datetime, why: str) -> None:
     if row is not None and row["lamp"] != "GREY":
         uow.execute("UPDATE registry.clock SET lamp = 'GREY' WHERE id = :id", id=clock)
         log_lamp(uow, clock, midnight(day), row["lamp"], "GREY", 0, 0)
+
+
+def suspended_by_episode(uow: UnitOfWork, clock: UUID) -> bool:
+    """Whether the episode's own state stopped the clock; what a person stopped only a person lets go on."""
+    why = uow.scalar(
+        "SELECT detail ->> 'why' FROM registry.clock_event WHERE clock = :id AND kind = 'SUSPEND' ORDER BY id DESC LIMIT 1",
+        id=clock,
+    )
+    return why in (CAME_SUSPENDED, EPISODE_SUSPENDED)
 
 
 def resume(uow: UnitOfWork, clock: UUID, at: datetime, why: str) -> None:

@@ -17,6 +17,8 @@ from sqlalchemy import RowMapping
 
 from case_registry import deadlines
 from case_registry.clock_acts import (
+    CAME_SUSPENDED,
+    EPISODE_SUSPENDED,
     change_state,
     lamp_detail,
     limit_detail,
@@ -24,6 +26,7 @@ from case_registry.clock_acts import (
     resume,
     set_limit,
     suspend,
+    suspended_by_episode,
     write_log,
 )  # fmt: skip
 from case_registry.deadlines import DeadlineRule, Due, midnight
@@ -198,7 +201,7 @@ def open_clocks(uow: UnitOfWork, clocks: Sequence[Wanted]) -> tuple[list[Event],
     write_log(uow, log_rows)
     for row, clock in zip(rows, clocks, strict=True):
         if clock.suspended:
-            suspend(uow, row["id"], uow.now, "the episode came suspended")
+            suspend(uow, row["id"], uow.now, CAME_SUSPENDED)
             row["lamp"] = "GREY"
     return events, max((row["lamp"] for row in rows), key=_WORST.index)
 
@@ -232,8 +235,8 @@ def _bring(uow: UnitOfWork, clock: Wanted, row: RowMapping) -> bool:
         set_limit(uow, row["id"], due, "LIMIT", "the partner states another day")
         moved = True
     if clock.suspended and state == "RUNNING":
-        suspend(uow, row["id"], uow.now, "the episode is suspended")
-    elif not clock.suspended and state == "SUSPENDED":
+        suspend(uow, row["id"], uow.now, EPISODE_SUSPENDED)
+    elif not clock.suspended and state == "SUSPENDED" and suspended_by_episode(uow, row["id"]):
         resume(uow, row["id"], uow.now, "the episode goes on")
         moved = True
     return moved

@@ -80,6 +80,12 @@ def compare_parties(one: Sequence[Party], other: Sequence[Party]) -> Comparison:
             signs, conflict, phone = (_bodies if p.body else _people)(p, q)
             if conflict is not None:
                 conflicts.append((i, j, conflict, phone))
+                if (
+                    phone
+                ):  # perhaps the writer's number: the person may still be the one, and a person decides
+                    scored.append(
+                        (-4.0, i, j, (Sign("name and phone, other id", 4.0, conflict.one, conflict.other),))
+                    )
             elif signs:
                 scored.append((-sum(s.weight for s in signs), i, j, signs))
     used_one: set[int] = set()
@@ -90,8 +96,10 @@ def compare_parties(one: Sequence[Party], other: Sequence[Party]) -> Comparison:
             used_other.add(j)
             result.matches.append(Match(one[i], other[j], signs))
     for i, j, sign, phone in conflicts:
-        if i not in used_one or j not in used_other:
-            (result.doubtful if phone else result.conflicts).append(sign)
+        if phone and (one[i], other[j]) in [(m.one, m.other) for m in result.matches]:
+            result.doubtful.append(sign)
+        elif not phone and (i not in used_one or j not in used_other):
+            result.conflicts.append(sign)
     result.cover = _cover(one, other, result.matches)
     return result
 
