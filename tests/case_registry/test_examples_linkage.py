@@ -117,7 +117,7 @@ def test_examples_against_the_truth(uow: UnitOfWork) -> None:
                 "linked" if here == own else "proposed" if frozenset((here, own)) in proposed else "missed"
             ] += 1
     total = sum(found.values())
-    assert total >= 60 and (found["linked"] + found["proposed"]) / total >= 0.95, found
+    assert total >= 55 and (found["linked"] + found["proposed"]) / total >= 0.95, found
     # Links' precision: no dispute holds two of the office's records, nor cases that the truth puts with different ones.
     assert len(set(office.values())) == len(office)
     truth = {(r["partner"], normalise_case_number(r["native_id"])): r["mediation_no"] for r in TRUTH}

@@ -48,7 +48,7 @@ def voice(agency: str, value: Any, at: str = "2026-03-01", native: str = "N") ->
     ("claimed_fen", "IN_COURT", [voice("court", 1), voice("arbitration", 2, "2026-03-02")], 2, 2),
     ("claimed_fen", "IN_COURT", [voice("petition", 1, "2026-03-02", "b"), voice("petition", 2, native="a")], 1, 0),
     ("agreed_fen", "CONFIRMED", [voice("mediation", 5), voice("court", 5)], 5, 0),
-    ("agreed_fen", "CONFIRMED", [voice("mediation", 5), voice("court", 6)], 6, 2),
+    ("agreed_fen", "CONFIRMED", [voice("mediation", 5), voice("court", 6, "2026-03-02")], 6, 2),
     ("id_number", "NONE", [voice("court", "1", native="a"), voice("court", "2", "2026-03-02", "b")], "2", 2),
     ("id_number", "NONE", [voice("registry_check", "1"), voice("court", "2")], "1", 0),
     ("claimed_fen", "NONE", [voice("court", None), voice("petition", 7)], 7, 0),
