@@ -12,6 +12,7 @@ from escrow.desk import RailDesk, custody_of
 from escrow.results import Result, refuse, said
 from escrow.terms import AgreementTerms, check_terms
 from foundation.unit_of_work import UnitOfWork
+from schemas.canonical import sha256_hex
 
 
 def find_case(uow: UnitOfWork, ref: UUID | str) -> UUID:
@@ -138,10 +139,15 @@ def request_subaccount(uow: UnitOfWork, case: UUID | str, rail_id: str) -> Resul
     uow.execute(
         "INSERT INTO escrow.account_request (case_id, rail, request_no, asked_at, next_try) VALUES"
         " (:case, :rail, :no, :at, :at) ON CONFLICT (case_id, rail) DO NOTHING",
-        case=case_id, rail=rail_id, no=f"SUB{case_id.hex}"[:35], at=uow.now,
+        case=case_id, rail=rail_id, no=_request_number(case_id, rail_id), at=uow.now,
     )  # fmt: skip
     uow.wake()
     return Result(id=case_id)
+
+
+def _request_number(case_id: UUID, rail_id: str) -> str:
+    """Number of the request for a case's sub-account: a case asks each rail once, each under a number of its own."""
+    return f"SUB{sha256_hex(f'{case_id}/{rail_id}'.encode())[:32].upper()}"
 
 
 def void_agreement(uow: UnitOfWork, case: UUID | str, reason: str, document: str) -> Result:

@@ -16,14 +16,16 @@ from foundation.journal import disclose
 from foundation.outbox import enqueue
 from foundation.unit_of_work import UnitOfWork
 
-# Event → the proceedings whose partner is told of it; empty = every case of the partner in the dispute.
+# Event → the proceedings whose partner is told of it; empty = every case of the partner. A proceeding that the
+# law of those named here does not know (OTHER) is told of whatever its partner's manifest asks for.
 ABOUT: dict[str, tuple[str, ...]] = {
-    "agreed": ("PRE_LITIGATION_MEDIATION", "CRIMINAL_RECONCILIATION", "CIVIL_SUPERVISION"),
+    "agreed": ("PRE_LITIGATION_MEDIATION", "CRIMINAL_RECONCILIATION", "CIVIL_SUPERVISION", "OTHER"),
     "failed": (
         "PRE_LITIGATION_MEDIATION",
         "CRIMINAL_RECONCILIATION",
         "CIVIL_SUPERVISION",
         "SUPPORT_PROSECUTION",
+        "OTHER",
     ),
     "late_money": ("ENFORCEMENT",),
 }

@@ -114,7 +114,10 @@ def _sandbox(found: Settings, keys: KeyStore) -> None:
             endpoints[stand_in] = f"/rails/{rail.id}/{rail.manifest['callback']['path']}"
             _register(keys, home, rail.id, stand_in, rail.folder)
     _write_json(home / "hub_endpoints.json", endpoints)
-    _write_json(found.var_dir / "partners.json", urls)
+    # Addresses of partners that have no stand-in here were entered by the operator and stay.
+    there = found.var_dir / "partners.json"
+    entered = json.loads(there.read_text(encoding="utf-8")) if there.exists() else {}
+    _write_json(there, {**entered, **urls})
     _export_certificates(keys, home / "hub_certs")
 
 
