@@ -121,24 +121,28 @@ def board(uow: UnitOfWork, county: str = "") -> dict[str, Any]:
 _WORK = {
     "proposals": "SELECT p.id::text AS ref, d.number AS dispute, d.title, p.opened_at AS since, 'proposal' AS what,"
     " round(p.score::numeric, 1)::text AS detail FROM registry.proposal p JOIN registry.source_case c ON c.id = p.a"
-    " JOIN registry.dispute d ON d.id = c.dispute WHERE p.state = 'OPEN' ORDER BY p.score DESC, p.id LIMIT :limit",
+    " JOIN registry.dispute d ON d.id = c.dispute WHERE p.state = 'OPEN' AND (:sealed OR NOT d.sealed)"
+    " ORDER BY p.score DESC, p.id LIMIT :limit",
     "conflicts": "SELECT c.id::text AS ref, d.number AS dispute, d.title, c.opened_at AS since, 'conflict' AS what,"
     " c.field AS detail FROM registry.conflict c JOIN registry.dispute d ON d.id = c.dispute"
-    " WHERE c.state = 'OPEN' AND (c.role = ANY(:roles) OR 'administrator' = ANY(:roles))"
+    " WHERE c.state = 'OPEN' AND (:sealed OR NOT d.sealed) AND (c.role = ANY(:roles) OR 'administrator' = ANY(:roles))"
     " ORDER BY c.opened_at, c.id LIMIT :limit",
     "lamps": "SELECT k.id::text AS ref, d.number AS dispute, d.title, k.red_at AS since, 'lamp ' || k.lamp AS what,"
     " k.rule AS detail FROM registry.clock k JOIN registry.source_case c ON c.id = k.source_case"
     " JOIN registry.dispute d ON d.id = c.dispute WHERE k.state = 'RUNNING' AND k.lamp IN ('YELLOW', 'RED')"
+    " AND (:sealed OR NOT d.sealed)"
     " ORDER BY k.lamp, k.red_at LIMIT :limit",
     "gaps": "SELECT g.id::text AS ref, d.number AS dispute, d.title, g.raised_at AS since, 'gap' AS what,"
     " r.from_agency || ' → ' || r.to_agency AS detail FROM registry.gap_alarm g"
     " JOIN registry.referral r ON r.id = g.referral JOIN registry.source_case c ON c.id = r.source_case"
-    " JOIN registry.dispute d ON d.id = c.dispute WHERE g.ended_at IS NULL ORDER BY g.raised_at LIMIT :limit",
+    " JOIN registry.dispute d ON d.id = c.dispute WHERE g.ended_at IS NULL AND (:sealed OR NOT d.sealed)"
+    " ORDER BY g.raised_at LIMIT :limit",
     "factors": "SELECT d.id::text AS ref, d.number AS dispute, d.title, f.changed_at AS since, 'grade ' || d.grade AS what,"
     " f.review_on::text AS detail FROM registry.factor f JOIN registry.dispute d ON d.id = f.dispute"
-    " WHERE d.grade <> 'NONE' AND d.merged_into IS NULL AND (f.review_on IS NULL OR f.review_on <= :today)"
+    " WHERE d.grade <> 'NONE' AND d.merged_into IS NULL AND (:sealed OR NOT d.sealed) AND (f.review_on IS NULL OR f.review_on <= :today)"
     " ORDER BY f.score DESC LIMIT :limit",
 }
+SEES_SEALED = frozenset({"supervision_officer", "auditor"})
 WORK_OF = {
     "reviewer": ("proposals", "conflicts"),
     "intake_clerk": ("proposals",),
@@ -150,11 +154,14 @@ WORK_OF = {
 
 
 def my_work(uow: UnitOfWork, roles: Collection[str], limit: int = 50) -> list[dict[str, Any]]:
-    """The registry's open tasks for someone with these roles: what, which dispute, since when, and a reference to act on."""
+    """The registry's open tasks for someone with these roles: what, which dispute, since when, a reference to act on.
+
+    Tasks about sealed disputes are shown to those alone who may see them.
+    """
     kinds = dict.fromkeys(kind for role in sorted(roles) for kind in WORK_OF.get(role, ()))
     found: list[dict[str, Any]] = []
     for kind in kinds:
-        params: dict[str, Any] = {"limit": limit}
+        params: dict[str, Any] = {"limit": limit, "sealed": bool(SEES_SEALED & set(roles))}
         if ":roles" in _WORK[kind]:
             params["roles"] = sorted(roles)
         if ":today" in _WORK[kind]:
