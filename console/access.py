@@ -6,9 +6,9 @@ import hashlib
 import hmac
 from collections.abc import Iterator
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-from fastapi import Depends, Form, Request
+from fastapi import Depends, Request
 from fastapi.responses import RedirectResponse
 
 from foundation.actors import Actor
@@ -17,6 +17,8 @@ from foundation.unit_of_work import UnitOfWork, unit_of_work
 from hub.pipeline import Hub
 
 COOKIE = "concord_session"
+# One sentence on what was done, shown by the next page and then gone.
+NOTICE = "concord_notice"
 
 
 class LogInFirst(Exception):
@@ -65,15 +67,14 @@ def work(request: Request, actor: Annotated[Actor, Depends(reader)]) -> Iterator
         yield uow
 
 
-def genuine(request: Request, token: Annotated[str, Form()] = "") -> None:
-    """Refuse a form that does not come from a page of this session. Raises ForgedForm."""
-    if not hmac.compare_digest(token, form_token(request.cookies.get(COOKIE, ""))):
-        raise ForgedForm
-
-
 Reader = Annotated[Actor, Depends(reader)]
 Work = Annotated[UnitOfWork, Depends(work, scope="function")]
-Genuine = Depends(genuine)
+
+
+def genuine(request: Request, token: str) -> None:
+    """Refuse a form that does not come from a page of this session. Raises ForgedForm."""
+    if not hmac.compare_digest(token.encode(), form_token(request.cookies.get(COOKIE, "")).encode()):
+        raise ForgedForm
 
 
 def need(actor: Actor, *roles: str) -> None:
@@ -82,7 +83,17 @@ def need(actor: Actor, *roles: str) -> None:
         raise NotAllowed(*roles)
 
 
-def back(path: str, notice: str) -> RedirectResponse:
-    """To a page, with one sentence on what was done; a second click of the browser repeats nothing."""
-    mark = "&" if "?" in path else "?"
-    return RedirectResponse(f"{path}{mark}notice={quote(notice)}", status_code=303)
+def go(path: str, notice: str = "") -> RedirectResponse:
+    """To a page, with one sentence on what was done."""
+    answer = RedirectResponse(path, status_code=303)
+    if notice:
+        answer.set_cookie(NOTICE, quote(notice), max_age=60, httponly=True, samesite="strict")
+    return answer
+
+
+def came_from(request: Request) -> str:
+    """The page of this console from which a request came, ``/`` when there is none."""
+    told = urlsplit(request.headers.get("referer", ""))
+    if told.netloc != request.url.netloc or not told.path.startswith("/") or told.path == "/login":
+        return "/"
+    return told.path + (f"?{told.query}" if told.query else "")

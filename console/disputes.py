@@ -1,19 +1,23 @@
-"""Disputes on the screen: the list, one record with its sources, proposals to decide."""
+"""Disputes on the screen: the list with its board, and one record with its sources."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Any
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 import case_registry
-from console.access import Genuine, Work, back, need
+import escrow
+import mediation
+from console.access import Work, go, need
 from console.pages import page
+from console.texts import say
 from foundation.journal import disclose
-from hub import choreography
+from foundation.staff import staff_names
 from schemas.findings import Finding, Refused
 
 router = APIRouter()
@@ -22,10 +26,8 @@ READERS = (
     "supervision_officer", "auditor", "operator",
 )  # fmt: skip
 SEES_SEALED = ("supervision_officer", "auditor")
-STAGES = (
-    "IN_PETITION", "MEDIATING", "MEDIATION_FAILED", "AGREED", "CONFIRMED", "CONFIRMATION_REFUSED", "IN_COURT",
-    "IN_ARBITRATION", "AWARDED", "ENFORCEMENT", "CLOSED",
-)  # fmt: skip
+SEES_MESSAGES = ("operator", "auditor", "administrator")
+FILTERS = ("stage", "holder", "lamp", "grade", "flag", "town")
 
 
 @router.get("/disputes")
@@ -34,28 +36,54 @@ def disputes(
     uow: Work,
     stage: str = Query(default="", max_length=30),
     holder: str = Query(default="", max_length=30),
-    flag: str = Query(default="", max_length=60),
     lamp: str = Query(default="", max_length=10),
+    grade: str = Query(default="", max_length=10),
+    flag: str = Query(default="", max_length=60),
+    town: str = Query(default="", max_length=60),
     text: str = Query(default="", max_length=60),
     after: str = Query(default="", max_length=60),
-) -> HTMLResponse:
+) -> Response:
+    """The list, newest move first. A number that somebody calls a dispute by leads straight to it."""
     need(uow.actor, *READERS)
+    text = text.strip()
+    named = case_registry.disputes_of(uow, text) if text else []
+    if len(named) == 1:
+        return go(f"/disputes/{quote(named[0].number)}")
     filters = case_registry.Filters(
-        stage=stage, holder=holder, flag=flag, lamp=lamp, text=text, sealed=uow.actor.has(*SEES_SEALED)
-    )
-    start: tuple[datetime, int] | None = None
-    if after:
-        at, _, seq = after.rpartition("~")
-        try:
-            start = (datetime.fromisoformat(at), int(seq))
-        except ValueError:
-            raise Refused(Finding("CODE_UNKNOWN", "after", after, "a page mark of this list")) from None
-    found = case_registry.find_disputes(uow, filters, after=start)
-    following = f"{found.next[0].isoformat()}~{found.next[1]}" if found.next else ""
-    return page(
-        request, "disputes.html", rows=found.rows, following=following, filters=filters, stages=STAGES,
-        board=case_registry.board(uow) if not after else None,
+        stage=stage, holder=holder, lamp=lamp, grade=grade, flag=flag, town=town,
+        text=text if len(text) > 1 else "", sealed=uow.actor.has(*SEES_SEALED),
     )  # fmt: skip
+    try:
+        found = case_registry.find_disputes(uow, filters, after=_mark(after))
+        care = say("搜索词至少两个字") if len(text) == 1 else ""
+    except case_registry.NotAllowed:
+        found, care = case_registry.Page([], None), say("搜索词至少两个字")
+    chosen = {name: getattr(filters, name) for name in FILTERS}
+    return page(
+        request, "disputes.html", rows=found.rows, text=text, chosen=chosen, care=care,
+        following=_link({**chosen, "text": text, "after": _as_text(found.next)}) if found.next else "",
+        link=lambda **more: _link({**chosen, "text": text, **more}),
+        board=case_registry.board(uow) if not after else None, later=bool(after),
+    )  # fmt: skip
+
+
+def _mark(text: str) -> tuple[datetime, int] | None:
+    if not text:
+        return None
+    at, _, seq = text.rpartition("~")
+    try:
+        return datetime.fromisoformat(at), int(seq)
+    except ValueError:
+        raise Refused(Finding("CODE_UNKNOWN", "after", text)) from None
+
+
+def _as_text(mark: tuple[datetime, int] | None) -> str:
+    return f"{mark[0].isoformat()}~{mark[1]}" if mark else ""
+
+
+def _link(values: dict[str, str]) -> str:
+    told = urlencode({name: value for name, value in values.items() if value})
+    return f"/disputes?{told}" if told else "/disputes"
 
 
 @router.get("/disputes/{number:path}")
@@ -63,67 +91,72 @@ def dispute(
     request: Request,
     number: str,
     uow: Work,
-    true_on: date | None = None,
-    known_on: date | None = None,
+    true_on: str = Query(default="", max_length=10),
+    known_on: str = Query(default="", max_length=10),
 ) -> HTMLResponse:
-    """One record: every value with who said it; episodes, clocks, links, money, time line."""
+    """One record: every value with who said it; episodes, clocks, links, money, time line. Each look leaves a line."""
     need(uow.actor, *READERS)
+    for name, day in (("true_on", true_on), ("known_on", known_on)):
+        _check_day(name, day)
     refs = case_registry.disputes_of(uow, number)
-    if not refs:
-        raise Refused(Finding("NOT_FOUND", "number", number, "纠纷编号或任一单位的案件编号"))
-    moment = datetime.combine(known_on, datetime.max.time()).astimezone() if known_on else None
-    found = case_registry.dispute(uow, refs[0].number, as_true_on=true_on, as_known_on=moment)
-    if found["sealed"] and not uow.actor.has(*SEES_SEALED):
-        raise Refused(Finding("NOT_FOUND", "number", number, "纠纷编号或任一单位的案件编号"))
+    found = case_registry.dispute(
+        uow, refs[0].number if refs else number, as_true_on=true_on or None, as_known_on=known_on or None
+    )
+    if found is None or (found["sealed"] and not uow.actor.has(*SEES_SEALED)):
+        raise Refused(Finding("NOT_FOUND", "dispute_number", number, "a dispute's number"))
     disclose(
-        uow, recipient=uow.actor.id, purpose="read", subject=refs[0].number, fields=["record"],
+        uow, recipient=uow.actor.id, purpose="read", subject=found["number"], fields=["record"],
         basis="个人信息保护法 第13条第3项",
     )  # fmt: skip
-    office = [each["native_id"] for each in found["episodes"] if each["agency"] == "mediation"]
-    lines = case_registry.timeline(uow, refs[0].number)
-    return page(request, "dispute.html", dispute=found, timeline=lines, office=office, true_on=true_on, known_on=known_on)
+    lines = case_registry.timeline(uow, found["number"])
+    return page(
+        request, "dispute.html", dispute=found, timeline=lines, office=_office(uow, found), true_on=true_on,
+        known_on=known_on, past=bool(true_on or known_on), people=staff_names(uow), rules=_rules(found),
+        indicators=case_registry.noted_indicators(), messages=_messages(uow, found, lines),
+        today=uow.now.date(),
+    )  # fmt: skip
 
 
-@router.get("/proposals/{proposal_id}")
-def proposal(request: Request, proposal_id: UUID, uow: Work) -> HTMLResponse:
-    """Two records side by side, the reasons field by field, and the decision."""
-    need(uow.actor, "reviewer", "intake_clerk", "administrator", "auditor", "supervision_officer")
-    found = next((each for each in case_registry.proposals(uow, limit=500) if each["id"] == proposal_id), None)
-    if found is None:
-        raise Refused(Finding("NOT_FOUND", "proposal", str(proposal_id), "待确认的归并建议（可能已由他人办理）"))
-    sides = [case_registry.dispute(uow, found[side]["dispute"]) for side in ("one", "other")]
-    return page(request, "proposal.html", proposal=found, sides=sides)
+def _check_day(name: str, text: str) -> None:
+    try:
+        if text:
+            date.fromisoformat(text)
+    except ValueError:
+        raise Refused(Finding("DATE_UNREADABLE", name, text, "2026-04-01")) from None
 
 
-@router.post("/proposals/{proposal_id}", dependencies=[Genuine])
-def decide(
-    proposal_id: UUID,
-    uow: Work,
-    verdict: Annotated[str, Form(pattern="^(same|different)$")],
-    reason: Annotated[str, Form(max_length=500)],
-) -> Response:
-    need(uow.actor, "reviewer", "administrator")
-    choreography.follow(uow, case_registry.decide_link(uow, proposal_id, verdict == "same", reason))
-    return back("/", "已确认为同一纠纷" if verdict == "same" else "已确认为不同纠纷")
+def _office(uow: Work, found: dict[str, Any]) -> list[dict[str, Any]]:
+    """The office's own cases of the dispute: matter and escrow, where there are any."""
+    numbers = dict.fromkeys(each["native_id"] for each in found["episodes"] if each["agency"] == "mediation")
+    shown = []
+    for number in numbers:
+        matter = mediation.matter_by_number(uow, number)
+        case = escrow.find_case(uow, number) if escrow.has_case(uow, number) else None
+        shown.append({"number": number, "matter": matter["id"] if matter else None, "case": case})
+    return shown
 
 
-@router.post("/link-decisions/{decision_id}/undo", dependencies=[Genuine])
-def undo(decision_id: UUID, uow: Work, reason: Annotated[str, Form(max_length=500)], number: Annotated[str, Form()]) -> Response:
-    need(uow.actor, "reviewer", "administrator")
-    choreography.follow(uow, case_registry.undo_link(uow, decision_id, reason))
-    return back(f"/disputes/{number}", "已撤销归并决定，两份档案各自恢复")
+def _rules(found: dict[str, Any]) -> dict[str, Any]:
+    """The rows of the deadline table that clocks of this dispute run by, the newest form of each."""
+    table = case_registry.deadline_rules()
+    return {each["rule"]: table[each["rule"]][-1] for each in found["clocks"] if each["rule"] in table}
 
 
-@router.post("/conflicts/{conflict_id}", dependencies=[Genuine])
-def settle(
-    conflict_id: UUID,
-    uow: Work,
-    value: Annotated[str, Form(max_length=4000)],
-    reason: Annotated[str, Form(max_length=500)],
-    number: Annotated[str, Form()],
-) -> Response:
-    need(uow.actor, "reviewer", "administrator", "supervision_officer")
-    import orjson
+def _messages(uow: Work, found: dict[str, Any], lines: list[dict[str, Any]]) -> set[str]:
+    """Which of the messages that the page names this person may open in the exchange log."""
+    if not uow.actor.has(*SEES_MESSAGES):
+        return set()
+    named = {str(field["said_by"].get("message") or "") for field in found["fields"].values()}
+    named |= {str(value["message"]) for each in found["episodes"] for value in each["fields"].values()}
+    named |= {line["ref"] for line in lines if line["what"] == "told"}
+    ids = [each for each in named if _is_id(each)]
+    rows = uow.all("SELECT id FROM exchange.inbox WHERE id = ANY(CAST(:ids AS uuid[]))", ids=ids)
+    return {str(row["id"]) for row in rows}
 
-    choreography.follow(uow, case_registry.decide_conflict(uow, conflict_id, orjson.loads(value), reason))
-    return back(f"/disputes/{number}", "已裁定，理由已记入档案")
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

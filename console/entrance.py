@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from console.access import COOKIE, Genuine, hub_of
+from console.access import COOKIE, genuine, hub_of
 from console.pages import page
 from foundation.staff import SESSION_LIFE, log_in, log_out
 from foundation.unit_of_work import unit_of_work
@@ -44,8 +44,9 @@ def enter(
     return answer
 
 
-@router.post("/logout", dependencies=[Genuine])
-def leave(request: Request) -> Response:
+@router.post("/logout")
+def leave(request: Request, token: Annotated[str, Form(max_length=64)] = "") -> Response:
+    genuine(request, token)
     with unit_of_work(hub_of(request).engine) as uow:
         log_out(uow, request.cookies.get(COOKIE, ""))
     answer = RedirectResponse("/login", status_code=303)

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
+import escrow
 from connectors import all_connectors
-from console.access import Genuine, Reader, Work, back, hub_of, need
+from console.access import Work, hub_of, need
+from console.acts import Taken
 from console.pages import page
+from console.texts import say
 from foundation import outbox
 from hub.replaying import replay_inbox
 from schemas.findings import Finding, Refused
 
 router = APIRouter(prefix="/exchange")
-WATCHERS = ("operator", "auditor", "administrator", "supervision_officer")
+OPENS = ("operator", "auditor", "administrator")
+WATCHERS = (*OPENS, "supervision_officer")
 SHOWN_BYTES = 20_000
+PAGE = 100
+REPLAYED = {
+    "ACCEPTED": say("已重新处理：采纳"),
+    "DUPLICATE": say("已重新处理：与先前报文相同"),
+    "QUARANTINED": say("已重新处理：仍被隔离"),
+    "REFUSED": say("已重新处理：仍被拒收"),
+}
 
 
 @router.get("")
@@ -27,52 +38,54 @@ def log(
     partner: str = Query(default="", max_length=40),
     state: str = Query(default="", max_length=20),
     way: str = Query(default="in", pattern="^(in|out)$"),
+    number: str = Query(default="", max_length=140),
+    before: int = Query(default=0, ge=0),
 ) -> HTMLResponse:
+    """The newest messages; a message id finds every message that bears it."""
     need(uow.actor, *WATCHERS)
-    if way == "in":
-        rows = uow.all(
-            "SELECT id, partner, channel, operation, message_id, state, receipt_no, received_at AS at, attempts,"
-            " last_error, result FROM exchange.inbox WHERE (:p = '' OR partner = :p) AND (:s = '' OR state = :s)"
-            " ORDER BY received_at DESC, id DESC LIMIT 100",
-            p=partner,
-            s=state,
-        )
-    else:
-        rows = uow.all(
-            "SELECT id, partner, operation, message_id, state, created_at AS at, delivered_at, attempts, last_error"
-            " FROM exchange.outbox WHERE (:p = '' OR partner = :p) AND (:s = '' OR state = :s)"
-            " ORDER BY created_at DESC, seq DESC LIMIT 100",
-            p=partner,
-            s=state,
-        )
-    names = {each.id: each.name_zh for each in all_connectors().values()}
+    asked = {"p": partner, "s": state, "n": number.strip(), "before": before, "limit": PAGE + 1}
+    rows = uow.all(_IN if way == "in" else _OUT, **asked)
+    told = {"way": way, "partner": partner, "state": state, "number": number.strip()}
+    following = urlencode({**told, "before": rows[PAGE - 1]["seq"]}) if len(rows) > PAGE else ""
     partners = [
         row["partner"] for row in uow.all("SELECT DISTINCT partner FROM exchange.inbox ORDER BY 1 LIMIT 100")
     ]
     return page(
-        request,
-        "exchange.html",
-        rows=rows,
-        way=way,
-        partner=partner,
-        state=state,
-        names=names,
-        partners=partners,
-    )
+        request, "exchange.html", rows=rows[:PAGE], names=_names(), partners=partners, following=following,
+        opens=uow.actor.has(*OPENS), later=before > 0, **told,
+    )  # fmt: skip
+
+
+_IN = (
+    "SELECT id, seq, partner, channel, operation, message_id, state, receipt_no, received_at AS at, attempts, last_error,"
+    " result FROM exchange.inbox WHERE (:p = '' OR partner = :p) AND (:s = '' OR state = :s)"
+    " AND (:n = '' OR message_id = :n) AND (:before = 0 OR seq < :before) ORDER BY seq DESC LIMIT :limit"
+)
+_OUT = (
+    "SELECT id, seq, partner, operation, message_id, state, created_at AS at, delivered_at, attempts, last_error"
+    " FROM exchange.outbox WHERE (:p = '' OR partner = :p) AND (:s = '' OR state = :s)"
+    " AND (:n = '' OR message_id = :n) AND (:before = 0 OR seq < :before) ORDER BY seq DESC LIMIT :limit"
+)
+
+
+def _names() -> dict[str, str]:
+    """Partners and ways to pay by id, as people call them."""
+    return {each.id: each.name_zh for each in (*all_connectors().values(), *escrow.all_rails().values())}
 
 
 @router.get("/in/{inbox_id}")
 def one_in(request: Request, inbox_id: UUID, uow: Work) -> HTMLResponse:
     """One message: raw on the left, what was read from it on the right."""
-    need(uow.actor, "operator", "auditor", "administrator")
+    need(uow.actor, *OPENS)
     row = uow.one("SELECT * FROM exchange.inbox WHERE id = :id", id=inbox_id)
     if row is None:
-        raise Refused(Finding("UNKNOWN_ORIGINAL", "id", str(inbox_id), "a message of the inbox"))
+        raise Refused(Finding("NOT_FOUND", "message", str(inbox_id), "a message of the inbox"))
     content = bytes(row["content"])
     return page(
         request,
         "message.html",
         row=row,
+        names=_names(),
         raw=content[:SHOWN_BYTES].decode("utf-8", "replace"),
         size=len(content),
         cut=len(content) > SHOWN_BYTES,
@@ -81,31 +94,37 @@ def one_in(request: Request, inbox_id: UUID, uow: Work) -> HTMLResponse:
     )
 
 
-@router.post("/in/{inbox_id}/replay", dependencies=[Genuine])
-def replay_in(
-    request: Request, inbox_id: UUID, actor: Reader, reason: Annotated[str, Form(max_length=500)]
-) -> Response:
-    need(actor, "operator")
-    told = replay_inbox(hub_of(request), inbox_id, reason, actor)
-    return back(f"/exchange/in/{inbox_id}", f"已重新处理：{told['result']}")
+@router.post("/in/{inbox_id}/replay")
+def replay_in(request: Request, inbox_id: UUID, act: Taken) -> Response:
+    """Apply a message again that waits, was refused or quarantined; one that had its effect is left alone."""
+    need(act.uow.actor, "operator")
+    reason = act.told.reason()
+    act.told.check()
+    told = replay_inbox(hub_of(request), inbox_id, reason, act.uow.actor)
+    return act.done(f"/exchange/in/{inbox_id}", REPLAYED.get(str(told["result"]).upper(), say("已重新处理")))
 
 
 @router.get("/out/{outbox_id}")
 def one_out(request: Request, outbox_id: UUID, uow: Work) -> HTMLResponse:
     """One message that we owe or sent, with every try."""
-    need(uow.actor, "operator", "auditor", "administrator")
+    need(uow.actor, *OPENS)
     row = uow.one("SELECT * FROM exchange.outbox WHERE id = :id", id=outbox_id)
     if row is None:
-        raise Refused(Finding("UNKNOWN_ORIGINAL", "id", str(outbox_id), "a message of the outbox"))
+        raise Refused(Finding("NOT_FOUND", "message", str(outbox_id), "a message of the outbox"))
     tries = uow.all(
         "SELECT * FROM exchange.outbox_attempt WHERE outbox = :id ORDER BY attempt LIMIT 100", id=outbox_id
     )
     sent = bytes(row["content"])[:SHOWN_BYTES].decode("utf-8", "replace") if row["content"] else ""
-    return page(request, "owed.html", row=row, tries=tries, sent=sent)
+    return page(request, "owed.html", row=row, tries=tries, sent=sent, names=_names())
 
 
-@router.post("/out/{outbox_id}/replay", dependencies=[Genuine])
-def replay_out(outbox_id: UUID, uow: Work, reason: Annotated[str, Form(max_length=500)]) -> Response:
-    need(uow.actor, "operator")
-    done = outbox.replay(uow, outbox_id, reason)
-    return back(f"/exchange/out/{outbox_id}", "已重新排入发送" if done else "这条报文不在死信中")
+@router.post("/out/{outbox_id}/replay")
+def replay_out(outbox_id: UUID, act: Taken) -> Response:
+    """Send a message again that was given up."""
+    need(act.uow.actor, "operator")
+    reason = act.told.reason()
+    act.told.check()
+    done = outbox.replay(act.uow, outbox_id, reason)
+    return act.done(
+        f"/exchange/out/{outbox_id}", say("已重新排入发送") if done else say("这条报文不在死信中")
+    )

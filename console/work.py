@@ -2,36 +2,72 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 import case_registry
 import escrow
-from console.access import Genuine, Work, back, need
+from console.access import Work, need
+from console.acts import Taken
 from console.pages import page
+from console.texts import say
 from foundation.journal import close_alarm
+from foundation.staff import staff_names
 
 router = APIRouter()
+MONEY = ("cashier", "checker", "releaser")
+# Where a task of the registry is done; {ref} is the proposal or conflict, {dispute} the dispute's number.
+DONE_AT = {
+    "proposals": "/proposals/{ref}",
+    "conflicts": "/disputes/{dispute}#conflicts",
+    "lamps": "/disputes/{dispute}#clocks",
+    "gaps": "/disputes/{dispute}#hand-overs",
+    "factors": "/disputes/{dispute}#factor",
+}
 
 
 @router.get("/")
 def my_work(request: Request, uow: Work) -> HTMLResponse:
-    tasks = case_registry.my_work(uow, uow.actor.roles)
-    orders = escrow.orders_to_sign(uow)
-    alarms = [
-        dict(row)
-        for row in uow.all("SELECT * FROM exchange.alarm WHERE closed_at IS NULL ORDER BY at DESC LIMIT 200")
-        if uow.actor.has(row["role"], "operator")
-    ]
-    return page(request, "work.html", tasks=tasks, orders=orders, alarms=alarms)
+    """Tasks by kind, each with the way to where it is done; orders and decisions to sign; alarms."""
+    tasks: dict[str, list[dict[str, Any]]] = {}
+    for row in case_registry.my_work(uow, uow.actor.roles):
+        href = DONE_AT[row["task"]].format(**row)
+        tasks.setdefault(row["task"], []).append({**row, "href": href})
+    money = uow.actor.has(*MONEY)
+    return page(
+        request,
+        "work.html",
+        tasks=tasks,
+        orders=escrow.orders_to_sign(uow) if money else [],
+        decisions=decisions_to_confirm(uow) if money else [],
+        breaks=escrow.list_breaks(uow) if money else [],
+        suspense=escrow.open_suspense(uow) if uow.actor.has("cashier") else [],
+        alarms=_alarms(uow),
+        people=staff_names(uow),
+    )
 
 
-@router.post("/alarms/{alarm_id}/close", dependencies=[Genuine])
-def close(alarm_id: UUID, uow: Work, reason: Annotated[str, Form(max_length=500)]) -> Response:
-    row = uow.one("SELECT role FROM exchange.alarm WHERE id = :id", id=alarm_id)
-    need(uow.actor, row["role"] if row else "operator", "operator")
-    done = close_alarm(uow, alarm_id, reason)
-    return back("/", "告警已关闭" if done else "这条告警已由他人关闭")
+def decisions_to_confirm(uow: Work) -> list[dict[str, Any]]:
+    """Proposals of others that this person may confirm."""
+    if "confirm" not in escrow.acts_of(uow):
+        return []
+    return [row for row in escrow.list_decisions(uow) if row["proposed_by"] != uow.actor.id]
+
+
+def _alarms(uow: Work) -> list[dict[str, Any]]:
+    rows = uow.all("SELECT * FROM exchange.alarm WHERE closed_at IS NULL ORDER BY at DESC LIMIT 200")
+    return [dict(row) for row in rows if uow.actor.has(row["role"], "operator")]
+
+
+@router.post("/alarms/{alarm_id}/close")
+def close(alarm_id: UUID, act: Taken) -> Response:
+    """Close an alarm, with the reason why nothing more is to be done."""
+    row = act.uow.one("SELECT role FROM exchange.alarm WHERE id = :id", id=alarm_id)
+    need(act.uow.actor, row["role"] if row else "operator", "operator")
+    reason = act.told.reason()
+    act.told.check()
+    done = close_alarm(act.uow, alarm_id, reason)
+    return act.done("/", say("告警已关闭") if done else say("这条告警已由他人关闭"))
