@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import base64
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from connectors import connectors_named
 from exchange_api.people import Caller, Work, hub_of, need
 from exchange_api.problem import Forbidden
 from foundation import clock, outbox
-from foundation.journal import close_alarm
-from hub import jobs
+from foundation.journal import close_alarm, journal
+from hub import jobs, payments
 from hub.health import health
 from hub.replaying import replay_inbox
 from schemas.findings import Finding, Refused
@@ -24,6 +26,12 @@ WATCHERS = ("operator", "auditor", "administrator", "supervision_officer")
 
 class ReasonIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class PauseIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    paused: bool
     reason: str = Field(min_length=1, max_length=500)
 
 
@@ -119,6 +127,33 @@ def outbox_list(
 def outbox_replay(outbox_id: UUID, body: ReasonIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, "operator")
     return {"replayed": outbox.replay(uow, outbox_id, body.reason)}
+
+
+@router.post("/partners/{name}/pause", summary="Pause or resume a partner or rail 暂停或恢复")
+def pause(name: str, body: PauseIn, uow: Work) -> dict[str, Any]:
+    """A paused partner is neither pulled from nor sent to; a paused rail keeps released orders. Nothing is lost."""
+    need(uow.actor, "operator")
+    known = {each.id for each in connectors_named(name)} or {
+        rail for rail in [payments.rail_named(name)] if rail
+    }
+    if not known:
+        raise Refused(Finding("NOT_FOUND", "name", name, "a partner or a rail"))
+    for each in sorted(known):
+        uow.execute(
+            "INSERT INTO exchange.partner_state (partner, paused) VALUES (:p, :paused)"
+            " ON CONFLICT (partner) DO UPDATE SET paused = excluded.paused",
+            p=each,
+            paused=body.paused,
+        )
+        journal(
+            uow,
+            "paused" if body.paused else "resumed",
+            each,
+            sha256(body.reason.encode()).digest(),
+            reason=body.reason,
+        )
+    uow.wake()
+    return {"partners": sorted(known), "paused": body.paused}
 
 
 @router.get("/alarms", summary="Open alarms 待处理告警")

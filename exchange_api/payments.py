@@ -45,6 +45,17 @@ class OrderIn(Strict):
     decision: str = Field(default="", max_length=500)
 
 
+class RefundIn(Strict):
+    mediation_number: str = Field(max_length=60)
+    rail: str = Field(max_length=40)
+    account: str = Field(min_length=1, max_length=34)
+    fen: int = Field(gt=0, le=10**13, strict=True)
+    bank_code: str = Field(default="", max_length=14)
+    bank_name: str = Field(default="", max_length=140)
+    payer_id: str = Field(default="", max_length=32)
+    decision: str = Field(default="", max_length=500)
+
+
 class SignIn(Strict):
     digest: str = Field(pattern="^[0-9a-f]{64}$", description="what the person saw and signs")
 
@@ -108,6 +119,22 @@ def draft(body: OrderIn, uow: Work, request: Request) -> dict[str, Any]:
     made = escrow.draft_order(
         uow, payments.desk_of(hub_of(request)), escrow.find_case(uow, body.mediation_number), instalment=instalment,
         payee=seat, fen=body.fen, rail=rail.id, decision=body.decision,
+    )  # fmt: skip
+    choreography.follow(uow, made.events)
+    return _order(uow, made.id)
+
+
+@router.post("/refunds", status_code=201, summary="Draft a refund to its source 退还")
+def refund(body: RefundIn, uow: Work, request: Request) -> dict[str, Any]:
+    """Only to an account that money of this case came from (invariant I6)."""
+    need(uow.actor, "cashier")
+    rail = money_terms.rail_named(body.rail)
+    if rail is None:
+        raise Refused(Finding("NOT_FOUND", "rail", body.rail, ", ".join(payments.rail_names())))
+    made = escrow.draft_refund(
+        uow, payments.desk_of(hub_of(request)), escrow.find_case(uow, body.mediation_number), account=body.account,
+        fen=body.fen, rail=rail.id, decision=body.decision, bank=(body.bank_code, body.bank_name),
+        payer_id=body.payer_id,
     )  # fmt: skip
     choreography.follow(uow, made.events)
     return _order(uow, made.id)

@@ -13,7 +13,7 @@ import case_registry
 from connectors import all_connectors
 from foundation.unit_of_work import UnitOfWork, unit_of_work
 from foundation.wire import Wire
-from hub import choreography, payments, pulling, reconciling, sending
+from hub import choreography, payee_checks, payments, pulling, reconciling, sending
 from hub.context import hub_of_process
 from hub.history import load_history
 from hub.pipeline import Hub, process
@@ -22,6 +22,7 @@ from hub.pulling import PartnerAway
 __all__ = [
     "BY_NAME",
     "PartnerAway",
+    "check_payees",
     "list_pulling_partners",
     "load_history",
     "pull",
@@ -111,6 +112,12 @@ def work_payments(hub: Hub | None = None) -> dict[str, Any]:
         wire.close()
 
 
+def check_payees(hub: Hub | None = None) -> dict[str, Any]:
+    """Ask the registers whether the payees of open cases are alive."""
+    hub = hub or hub_of_process()
+    return _logged(hub, "payees", lambda: payee_checks.check_payees(hub))
+
+
 def rebuild_check(hub: Hub | None = None) -> dict[str, Any]:
     """Rebuild the registry's record from the stored claims and compare state hashes."""
     hub = hub or hub_of_process()
@@ -153,5 +160,6 @@ BY_NAME: dict[str, Callable[..., dict[str, Any]]] = {
     "reconcile": lambda hub, day="": reconcile(day or None, hub),
     "retry": lambda hub: retry_due(hub),
     "rebuild-check": lambda hub: rebuild_check(hub),
+    "payees": lambda hub: check_payees(hub),
     "payments": lambda hub: work_payments(hub),
 }

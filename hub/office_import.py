@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import escrow
 import mediation
@@ -60,8 +61,12 @@ def _load(uow: UnitOfWork, hub: Hub, row: dict[str, str], counts: dict[str, Any]
     matter_id, events = mediation.accept_matter(uow, _matter(row))
     choreography.follow(uow, events)
     counts["new"] += 1
-    if not row.get("agreed_on") or not row.get("agreed_yuan"):
-        return
+    if row.get("agreed_on") and row.get("agreed_yuan"):
+        _agreed(uow, hub, row, matter_id, counts)
+    _numbers(uow, row)
+
+
+def _agreed(uow: UnitOfWork, hub: Hub, row: dict[str, str], matter_id: UUID, counts: dict[str, Any]) -> None:
     matter = mediation.matter(uow, matter_id)
     assert matter is not None
     agreement = mediation.draft_agreement(uow, matter_id, _agreement(row))
@@ -81,22 +86,35 @@ def _load(uow: UnitOfWork, hub: Hub, row: dict[str, str], counts: dict[str, Any]
             opened = escrow.record_subaccount(uow, desk, row["mediation_no"], rail_id, row["subaccount"])
             choreography.follow(uow, opened.events)
         counts["escrows"] += 1
-    _numbers(uow, row)
 
 
 def _numbers(uow: UnitOfWork, row: dict[str, str]) -> None:
-    """A whole payment number that was allotted is a payment that was sent: callbacks about it must be known."""
+    """A whole payment number that was allotted is a payment that was sent: callbacks about it must be known.
+
+    It pays the first instalment; of a case whose agreement is not on record yet, too.
+    """
+    case = row["mediation_no"] if escrow.has_case(uow, row["mediation_no"]) else None
     for column, number in row.items():
-        if number and column.endswith("_out_biz_no"):
-            rail = money_terms.rail_named(column.removesuffix("_out_biz_no"))
-            if rail is not None:
-                escrow.import_sent_instruction(
-                    uow,
-                    rail.id,
-                    number,
-                    int(Fen.from_yuan_text(row["agreed_yuan"])),
-                    case=row["mediation_no"],
-                )
+        if not number or not column.endswith("_out_biz_no"):
+            continue
+        rail = money_terms.rail_named(column.removesuffix("_out_biz_no"))
+        parts = _instalments(row)
+        if rail is None:
+            continue
+        if not parts:
+            raise Refused(
+                Finding("FIELD_MISSING", "instalments(date:fen)", "", f"the sum of {column} {number}")
+            )
+        escrow.import_sent_instruction(uow, rail.id, number, parts[0][1], case=case)
+
+
+def _instalments(row: dict[str, str]) -> list[tuple[date, int]]:
+    """Due days and sums; one instalment of the whole on the day of signing where no other is named."""
+    cell = row.get("instalments(date:fen)") or ""
+    if not cell and row.get("agreed_on") and row.get("agreed_yuan"):
+        cell = f"{row['agreed_on']}:{int(Fen.from_yuan_text(row['agreed_yuan']))}"
+    split = [part.partition(":") for part in cell.split("|") if part]
+    return [(date.fromisoformat(day.strip()), int(fen)) for day, _, fen in split]
 
 
 def _matter(row: dict[str, str]) -> mediation.NewMatter:
@@ -144,11 +162,11 @@ def _people(row: dict[str, str], role: str, letter: str) -> list[mediation.Matte
 
 def _agreement(row: dict[str, str]) -> mediation.NewAgreement:
     total = int(Fen.from_yuan_text(row["agreed_yuan"]))
-    cell = row.get("instalments(date:fen)") or f"{row['agreed_on']}:{total}"
-    parts = []
-    for no, part in enumerate(cell.split("|"), start=1):
-        day, _, fen = part.partition(":")
-        parts.append(mediation.AgreedInstalment(no, date.fromisoformat(day), int(fen), "R1", "A1"))
-    if sum(part.fen for part in parts) != total:
+    split = _instalments(row)
+    if sum(fen for _, fen in split) != total:
+        cell = row["instalments(date:fen)"]
         raise Refused(Finding("AMOUNT_MISMATCH", "instalments(date:fen)", cell, f"parts that sum to {total}"))
+    parts = [
+        mediation.AgreedInstalment(no, day, fen, "R1", "A1") for no, (day, fen) in enumerate(split, start=1)
+    ]
     return mediation.NewAgreement(total, f"给付人民币{Fen(total).yuan_text()}元。", tuple(parts))

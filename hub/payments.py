@@ -210,7 +210,12 @@ def work(hub: Hub, wire: Wire) -> dict[str, Any]:
 
 def _dispatch_released(hub: Hub, desk: escrow.RailDesk) -> int:
     with unit_of_work(hub.engine) as uow:
-        waiting = [each["id"] for each in escrow.list_orders(uow, states=["RELEASED"], limit=BATCH)]
+        paused = {
+            row["partner"] for row in uow.all("SELECT partner FROM exchange.partner_state WHERE paused")
+        }
+        released = escrow.list_orders(uow, states=["RELEASED"], limit=500)
+        # A rail that a person has paused keeps its orders: released, not yet sent.
+        waiting = [each["id"] for each in released if each["rail"] not in paused][:BATCH]
     done = 0
     for order_id in waiting:
         try:

@@ -1,28 +1,28 @@
-"""What is done at a step: a partner sends, the hub is to send, or people act. One table, by form and words."""
+"""What is done at a step: a partner sends, or the hub is to send (people act: ``people.py``)."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sandbox.stories import messages
 from sandbox.stories.hub_api import wait_for
-from sandbox.stories.judge import NO_ESCROW, escrow_of
+from sandbox.stories.judge import escrow_of
+from sandbox.stories.learning import learn_numbers, learn_subaccount, payee_accounts, row_of
 from sandbox.stories.pack import Step, StoryDispute
+from sandbox.stories.people import OPERATOR, find_act, resume, sign
 
 if TYPE_CHECKING:
     from sandbox.stories.play import Stage
 
-OPERATOR = "operator1"
 RECEIVED_WITHIN_S = 15.0
 ITSELF_WITHIN_S = 3.0
 
 
 def make_ready(stage: Stage, step: Step, before: datetime) -> None:
     """What the story takes for granted before this step: a signed agreement wherever money is already expected."""
-    if _find_act(step) is sign:
+    if find_act(step) is sign:
         return
     for key, expected in step.escrow.items():
         row = stage.story.disputes.get(key)
@@ -30,8 +30,8 @@ def make_ready(stage: Stage, step: Step, before: datetime) -> None:
             continue
         signed_on = datetime.fromisoformat(f"{row.row['agreed_on']}T10:00:00").replace(tzinfo=step.at.tzinfo)
         stage.set_clock(max(before, min(signed_on, step.at - timedelta(minutes=5))))
-        stage.office.agree(row, [int(row.row["agreed_fen"])], signed_on.date(), _accounts(stage))
-        _learn_subaccount(stage, row)
+        stage.office.agree(row, [int(row.row["agreed_fen"])], signed_on.date(), payee_accounts(stage))
+        learn_subaccount(stage, row)
         stage.notes.append("office: agreement signed")
 
 
@@ -41,7 +41,7 @@ def do(stage: Stage, step: Step, later: tuple[Step, ...]) -> list[str]:
         return _partner_sends(stage, step)
     if step.file:
         return _hub_sends(stage, step, later)
-    act = _find_act(step)
+    act = find_act(step)
     if act is None:
         return [f"nobody knows how to act: {step.action!r}"]
     return act(stage, step) or []
@@ -51,6 +51,9 @@ def do(stage: Stage, step: Step, later: tuple[Step, ...]) -> list[str]:
 
 
 def _partner_sends(stage: Stage, step: Step) -> list[str]:
+    for row in stage.story.disputes.values():
+        if row.row.get("subaccount") and row.row["subaccount"].encode() in step.content:
+            learn_subaccount(stage, row)
     content = stage.real(step.content)
     if messages.is_answer(content):
         return _scripted_answer(stage, step)
@@ -61,6 +64,9 @@ def _partner_sends(stage: Stage, step: Step) -> list[str]:
     stage.notes.append(f"reply {answered.get('verdict') or answered.get('status')}")
     if answered.get("status") != 200:
         return [f"the hub answered {answered.get('status')}: {str(answered.get('reply'))[:300]}"]
+    if answered.get("verdict") == "OFFERED":
+        # A register calls nobody: the hub asks it about its payees.
+        stage.hub.post(OPERATOR, "/v1/jobs/payees")
     return []
 
 
@@ -84,7 +90,7 @@ def _hub_sends(stage: Stage, step: Step, later: tuple[Step, ...]) -> list[str]:
     since = stage.told.pop(step.receiver, None)
     if since is None:
         since = stage.stand_ins.last_entry(step.receiver)
-    row = _row_of(stage, step)
+    row = row_of(stage, step)
     cause = CAUSES.get(told.kind.partition(":")[0])
     if told.kind == "feedback":
         # The hub tells of a matter that was taken up by itself; of anything else when people say so.
@@ -100,7 +106,7 @@ def _hub_sends(stage: Stage, step: Step, later: tuple[Step, ...]) -> list[str]:
         return []
     stage.let_go(step.receiver)
     if told.kind == "open_subaccount":
-        _learn_subaccount(stage, row)
+        learn_subaccount(stage, row)
     return _compare(stage, step, told, since)
 
 
@@ -141,9 +147,12 @@ def _cause_payment(
     if answered_by_story and not any(messages.is_answer(each.content) for each in later):
         # The story's own files are this payment's answers: the stand-in must not answer by itself.
         stage.stand_ins.order(step.receiver, policy={"mode": "manual", "times": 1})
-    order = stage.office.pay(row, step.receiver, told.fen, told.payee)
+    resume(stage, step)
+    payers = {name for name, _ in row.respondents}
+    act = stage.office.refund if told.payee["name"] in payers else stage.office.pay
+    order = act(row, step.receiver, told.fen, told.payee)
     stage.notes.append(f"order {order['number']} {order['state']}")
-    _learn_numbers(stage, step, order)
+    learn_numbers(stage, step, order)
 
 
 def _cause_failure(
@@ -165,131 +174,3 @@ CAUSES: dict[str, Callable[..., None]] = {
     "mediation_result": _cause_failure,
     "feedback": _cause_feedback,
 }
-
-
-# -- people act, time passes -------------------------------------------------------------------------------
-
-
-def sign(stage: Stage, step: Step) -> list[str]:
-    row = _row_of(stage, step)
-    parts = messages.sums(step.action)
-    stage.office.agree(row, parts, step.at.date(), _accounts(stage))
-    return []
-
-
-def time_passes(stage: Stage, step: Step) -> list[str]:
-    stage.hub.post(OPERATOR, "/v1/jobs/deadlines")
-    return []
-
-
-def day_is_reconciled(stage: Stage, step: Step) -> list[str]:
-    day = (step.at - timedelta(days=1)).date().isoformat()
-    stage.hub.post(OPERATOR, "/v1/jobs/reconcile", {"day": day})
-    return []
-
-
-def take_up(stage: Stage, step: Step) -> list[str]:
-    stage.office.accept(_row_of(stage, step))
-    return []
-
-
-def confirm_link(stage: Stage, step: Step) -> list[str]:
-    confirmed = stage.office.confirm_links(_row_of(stage, step))
-    return [] if confirmed else ["there was no proposed link to confirm"]
-
-
-def apply_for_confirmation(stage: Stage, step: Step) -> list[str]:
-    stage.office.apply_for_confirmation(_row_of(stage, step))
-    return []
-
-
-def pay_in(stage: Stage, step: Step) -> list[str]:
-    row = _row_of(stage, step)
-    account = _learn_subaccount(stage, row)
-    (fen,) = messages.sums(step.action)
-    payer, _ = row.respondents[0]
-    stage.stand_ins.order(
-        step.receiver if step.receiver != "hub" else step.sender,
-        deposit={
-            "account": account,
-            "fen": fen,
-            "payer_name": payer,
-            "payer_account": "9955000000000000018",
-            "text": "调解款",
-        },
-    )
-    return []
-
-
-def night(stage: Stage, step: Step) -> list[str]:
-    partner = step.sender
-    stage.stand_ins.order(partner, close_day={"day": step.at.date().isoformat()})
-    return day_is_reconciled(stage, step)
-
-
-def void(stage: Stage, step: Step) -> list[str]:
-    stage.office.void(_row_of(stage, step))
-    return []
-
-
-ACTS: tuple[tuple[str, Callable[[Any, Step], list[str]]], ...] = (
-    (r"agreement signed|sign a mediation agreement", sign),
-    (r"due date passes|grace ends", time_passes),
-    (r"bill line of the day", day_is_reconciled),
-    (r"takes? the matter up", take_up),
-    (r"confirms? the proposed link", confirm_link),
-    (r"apply for judicial confirmation", apply_for_confirmation),
-    (r"pays? in", pay_in),
-    (r"night statement", night),
-    (r"cancel the agreement", void),
-)
-
-
-def _find_act(step: Step) -> Callable[[Any, Step], list[str]] | None:
-    return next((act for words, act in ACTS if step.action and re.search(words, step.action)), None)
-
-
-# -- what is learnt on the way -----------------------------------------------------------------------------
-
-
-def _row_of(stage: Stage, step: Step) -> StoryDispute:
-    """The dispute a step is about: the one whose numbers or sub-account stand in it, else the first of the step."""
-    text = step.content.decode("utf-8", "replace")
-    for key in step.stages:
-        row = stage.story.disputes[key]
-        if any(number in text for number in (*row.agency_numbers, row.row.get("subaccount") or "-")):
-            return row
-    return stage.story.disputes[next(iter(step.stages))]
-
-
-def _learn_subaccount(stage: Stage, row: StoryDispute) -> str:
-    def look() -> str:
-        if escrow_of(stage.hub, row)["state"] == NO_ESCROW["state"]:
-            return ""
-        found = stage.hub.get("auditor1", "/v1/escrow", mediation_number=row.mediation_number)
-        return next((each["number"] for each in found["accounts"] if each["kind"] == "SUB"), "")
-
-    account: str = wait_for(look, RECEIVED_WITHIN_S)
-    if account and row.row.get("subaccount"):
-        stage.swaps[row.row["subaccount"]] = account
-    return account
-
-
-def _learn_numbers(stage: Stage, step: Step, order: dict[str, Any]) -> None:
-    for told in messages.order_numbers(step.content):
-        stage.swaps[told] = order["number"]
-
-
-def _accounts(stage: Stage) -> dict[str, dict[str, Any]]:
-    """Accounts of payees as the office writes them down: those of the story's own payment messages, first wins."""
-    found: dict[str, dict[str, Any]] = {}
-    for step in stage.story.steps:
-        if step.sender != "hub" or not step.content:
-            continue
-        told = messages.read(step.content)
-        if told.payee.get("name"):
-            known = found.setdefault(told.payee["name"], {})
-            for name, value in told.payee.items():
-                if value:
-                    known.setdefault(name, value)
-    return found

@@ -140,6 +140,11 @@ def cause_of(content: bytes) -> str | None:
     return kind if kind in ("credit_transfer", "transfer") else None
 
 
+def pays(content: bytes) -> bool:
+    """Whether a message of the hub is a payment."""
+    return bool(content) and cause_of(content) in ("credit_transfer", "transfer")
+
+
 def order_numbers(content: bytes) -> list[str]:
     """The order's number as the story's own payment message states it."""
     text = content.lstrip()

@@ -121,7 +121,47 @@ class Office:
     def pay(self, row: StoryDispute, rail: str, fen: int, payee: dict[str, Any]) -> dict[str, Any]:
         """Draft, check and release one payment order; each step by another person."""
         body = {"mediation_number": row.mediation_number, "rail": rail, "fen": fen, "payee": payee}
-        order: dict[str, Any] = self._hub.post(CASHIER, "/v1/orders", body)
+        return self._approve(self._hub.post(CASHIER, "/v1/orders", body))
+
+    def refund(self, row: StoryDispute, rail: str, fen: int, payee: dict[str, Any]) -> dict[str, Any]:
+        """Pay money back to the account it came from, by three persons."""
+        body = {
+            "mediation_number": row.mediation_number,
+            "rail": rail,
+            "account": payee["account"],
+            "fen": fen,
+            "bank_code": payee.get("bank_code", ""),
+            "bank_name": payee.get("bank_name", ""),
+            "payer_id": payee.get("id_number", ""),
+        }
+        return self._approve(self._hub.post(CASHIER, "/v1/refunds", body))
+
+    def replace_payee(self, row: StoryDispute, payee: dict[str, Any]) -> None:
+        """Heirs showed their document: another person takes the payee's seat, by two persons."""
+        body = {
+            "mediation_number": row.mediation_number,
+            "seat": "A1",
+            "payee": {name: value for name, value in payee.items() if value},
+            "reason": "收款人死亡，继承人持公证文书领取",
+            "document": "继承权公证书",
+        }
+        decision = self._hub.post(CASHIER, "/v1/payees", body)["decision"]
+        self._hub.post(CHECKER, f"/v1/decisions/{decision}/confirm")
+
+    def split(self, parts: list[tuple[StoryDispute, int]]) -> None:
+        """A credit in suspense is shared out: proposed by the cashier, confirmed by a second person."""
+        total = sum(fen for _, fen in parts)
+        lines = self._hub.get(CASHIER, "/v1/suspense")["suspense"]
+        line = next(each for each in lines if int(each["fen"]) == total)
+        body = {
+            "line": line["line"],
+            "parts": [{"mediation_number": row.mediation_number, "fen": fen} for row, fen in parts],
+            "reason": "付款人说明一笔付两案",
+        }
+        decision = self._hub.post(CASHIER, "/v1/suspense/splits", body)["decision"]
+        self._hub.post(CHECKER, f"/v1/decisions/{decision}/confirm")
+
+    def _approve(self, order: dict[str, Any]) -> dict[str, Any]:
         order = self._hub.post(CHECKER, f"/v1/orders/{order['id']}/check", {"digest": order["digest"]})
         if order["state"] == "CHECKED":
             order = self._hub.post(RELEASER, f"/v1/orders/{order['id']}/release", {"digest": order["digest"]})

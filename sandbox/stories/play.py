@@ -76,7 +76,8 @@ def play(
     stage = Stage(hub, stand_ins, Office(hub), story)
     results: list[StepResult] = []
     try:
-        before = story.steps[0].at - timedelta(hours=1)
+        _statements(stage, "manual")
+        before = story.steps[0].at - timedelta(days=400)
         for place, step in enumerate(story.steps):
             result = _step(stage, step, before, story.steps[place + 1 :])
             results.append(result)
@@ -85,11 +86,19 @@ def play(
                 break
             before = step.at
     finally:
+        _statements(stage, "auto")
         for partner in stand_ins.partners:
             stand_ins.release(partner)
         stand_ins.set_clock(None)
         hub.put(OPERATOR, "/v1/clock", {"at": None})
     return results
+
+
+def _statements(stage: Stage, night: str) -> None:
+    """Where the story brings the bank's night statements itself, the stand-in must not make its own."""
+    banks = {step.sender for step in stage.story.steps if b"BkToCstmrStmt" in step.content}
+    for bank in banks:
+        stage.stand_ins.order(bank, settings={"night": night})
 
 
 def _step(stage: Stage, step: Step, before: datetime, later: tuple[Step, ...]) -> StepResult:
