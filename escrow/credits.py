@@ -80,7 +80,13 @@ def to_suspense(uow: UnitOfWork, line: RowMapping) -> Placed:
     ledger.post(uow, f"line/{line['id']}", "SUSPENSE", fen, parts, None, grounds)
     hints = suspense.propose_cases(uow, line)
     named = [
-        {"case_id": h["case_id"], "dispute": h["dispute"], "fen": h["fen"], "signs": h["signs"]}
+        {
+            "case_id": h["case_id"],
+            "dispute": h["dispute"],
+            "mediation_number": h["mediation_number"],
+            "fen": h["fen"],
+            "signs": h["signs"],
+        }
         for h in hints
     ]
     told = case_state.event(uow, None, "SUSPENSE_CREDIT", line=line["id"], fen=fen, account=line["account"],

@@ -19,7 +19,7 @@ from sqlalchemy import RowMapping
 from foundation.unit_of_work import UnitOfWork
 from schemas.exchange import SendResult
 
-LEASE = timedelta(seconds=60)
+LEASE_S = 60  # of real time: a worker that holds a row longer has died, whatever a virtual clock says
 MAX_ATTEMPTS = 20
 FIRST_BACK_OFF_S = 1.0
 LONGEST_BACK_OFF_S = 3600.0
@@ -76,11 +76,12 @@ def lease_due(uow: UnitOfWork, limit: int = 20) -> Sequence[RowMapping]:
     """Take due rows for sending: first of its case, partner not paused and its breaker closed."""
     return uow.all(
         """
-        UPDATE exchange.outbox SET state = 'SENDING', lease_until = :until, attempts = attempts + 1
+        UPDATE exchange.outbox SET state = 'SENDING', attempts = attempts + 1,
+            lease_until = clock_timestamp() + make_interval(secs => :lease)
         WHERE id IN (
             SELECT o.id FROM exchange.outbox o
             LEFT JOIN exchange.partner_state p ON p.partner = o.partner
-            WHERE (o.state = 'WAITING' AND o.due <= :now OR o.state = 'SENDING' AND o.lease_until < :now)
+            WHERE (o.state = 'WAITING' AND o.due <= :now OR o.state = 'SENDING' AND o.lease_until < clock_timestamp())
               AND NOT COALESCE(p.paused, false) AND COALESCE(p.open_until, '-infinity') <= :now
               AND NOT EXISTS (
                 SELECT 1 FROM exchange.outbox e WHERE e.partner = o.partner AND e.case_key = o.case_key
@@ -89,7 +90,7 @@ def lease_due(uow: UnitOfWork, limit: int = 20) -> Sequence[RowMapping]:
         RETURNING *
         """,
         now=uow.now,
-        until=uow.now + LEASE,
+        lease=LEASE_S,
         limit=limit,
     )
 
@@ -120,7 +121,10 @@ def record_attempt(uow: UnitOfWork, row: RowMapping, result: SendResult) -> str:
         state = "WAITING"
     uow.execute(
         "UPDATE exchange.outbox SET state = :state, lease_until = NULL, due = :due, last_error = :error,"
-        " delivered_at = CASE WHEN :state = 'DELIVERED' THEN CAST(:now AS timestamptz) END WHERE id = :id",
+        " delivered_at = CASE WHEN :state = 'DELIVERED' THEN CAST(:now AS timestamptz) END WHERE id = :id"
+        # A later try is under way or has settled it: only that it was delivered still counts.
+        " AND (:state = 'DELIVERED' OR attempts = :attempt AND state = 'SENDING')",
+        attempt=row["attempts"],
         id=row["id"],
         state=state,
         due=uow.now + timedelta(seconds=back_off_s(row["attempts"])),

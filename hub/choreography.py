@@ -35,8 +35,10 @@ def follow(uow: UnitOfWork, events: Iterable[Event], inbox_id: UUID | None = Non
             raise RuntimeError(f"choreography does not end: {event.get('event')}")
         for action in ACTIONS.get(event["event"], ()):
             waiting.extend(action(uow, event) or ())
-        if event.get("mediation_number") and "case_id" in event:
-            touched.add(event["mediation_number"])
+        # A credit in suspense shows on every case that it may be for.
+        for about in (event, *event.get("proposals", ())):
+            if about.get("mediation_number") and "case_id" in about:
+                touched.add(about["mediation_number"])
         if not waiting:
             for number in sorted(touched):
                 waiting.extend(after_money.summarise(uow, number))

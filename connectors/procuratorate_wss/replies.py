@@ -22,7 +22,8 @@ from schemas.exchange import Known, RawMessage, Reading
 from schemas.findings import Finding, Refused
 
 # Receipt codes after which the same message may be sent again; all others but J0000 are final.
-RETRY_CODES = ("J0503",)
+# An envelope that grew old on its way is made anew by the next try.
+RETRY_CODES = ("J0503", "wsu:MessageExpired")
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,8 @@ def main() -> None:
         print("\nstopped while making the environment; the next run goes on from here", file=sys.stderr)
         sys.exit(130)
     os.environ.pop("PYTHONHOME", None)
+    # A dozen processes start; without compiled files each would compile every package anew, a minute in all.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.execv(PYTHON, [str(PYTHON), "-m", module, *arguments])
 
 
