@@ -1,0 +1,88 @@
+"""Tables about the code: state machines, what follows from what, operations over REST, words on the screen."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import inspect
+from collections.abc import Callable
+from functools import partial
+
+from fastapi.routing import APIRoute
+
+from exchange_api import desk, disputes, office, payments, people
+from hub import choreography, migrate
+from schemas.state_machine import StateMachine
+from tests.docs.rows import code, table
+from tests.platform.tree import ROOT
+
+# A diagram with more moves is no longer read by anybody.
+MOST_DRAWN = 22
+DOMAIN_ROOMS = ("case_registry", "mediation", "escrow")
+
+
+def machine(found: StateMachine) -> str:
+    """The machine's diagram; a large one drawn without its loops, with all its moves in a table below."""
+    if len(found.moves) <= MOST_DRAWN:
+        # Mermaid would take a semicolon for the end of the line.
+        return f"```mermaid\n{found.mermaid().replace(';', ',')}```\n"
+    edges: dict[tuple[str, str], list[str]] = {}
+    for move in found.moves:
+        if move.state != move.next:
+            events = edges.setdefault((move.state, move.next), [])
+            events.extend([move.event] if move.event not in events else [])
+    drawn = ["stateDiagram-v2", f"    [*] --> {found.initial}"]
+    drawn += [f"    {before} --> {after}: {', '.join(events)}" for (before, after), events in edges.items()]
+    drawn += [f"    {state} --> [*]" for state in sorted(found.final)]
+    rows = [(code(m.state), code(m.event), m.guard or "", code(m.next), m.effect) for m in found.moves]
+    moves = table(["state", "event", "when", "next", "effect"], rows)
+    diagram = "\n".join(drawn)
+    return f"```mermaid\n{diagram}\n```\n\n<details><summary>All moves</summary>\n\n{moves}\n</details>\n"
+
+
+def machines() -> str:
+    rows = []
+    for room in DOMAIN_ROOMS:
+        for found in importlib.import_module(room).MACHINES:
+            rows.append(
+                (code(found.name), code(room), len(found.states), len(found.moves), code(found.initial))
+            )
+    return table(["machine", "room", "states", "moves", "begins"], rows)
+
+
+def what_follows() -> str:
+    rows = []
+    for event, actions in choreography.ACTIONS.items():
+        for action in actions:
+            said = (inspect.getdoc(action) or "").splitlines()
+            rows.append((code(event), code(f"{action.__module__.removeprefix('hub.')}.{action.__name__}"), said[0] if said else action.__name__.replace("_", " ")))  # fmt: skip
+    return table(["event", "action", "what it does"], rows)
+
+
+def rest() -> str:
+    rows = []
+    for module in (people, disputes, office, payments, desk):
+        for route in module.router.routes:
+            assert isinstance(route, APIRoute)
+            rows.extend((method, code(route.path), route.summary) for method in sorted(route.methods))
+    return table(["method", "address", "what it does"], rows)
+
+
+def words(group: str) -> str:
+    with (ROOT / "console" / "data" / "words.csv").open(encoding="utf-8", newline="") as file:
+        rows = [
+            (code(row["code"]), row["zh"], row["en"]) for row in csv.DictReader(file) if row["group"] == group
+        ]
+    return table(["code", "中文", "in English"], rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "machines": machines,
+    "what-follows": what_follows,
+    "rest": rest,
+    "stages": partial(words, "stage"),
+    "flags": partial(words, "flag"),
+    **{
+        f"machine-{found.name.replace('_', '-')}": partial(machine, found) for found in migrate.all_machines()
+    },
+}
