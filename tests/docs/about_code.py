@@ -55,7 +55,13 @@ def what_follows() -> str:
     for event, actions in choreography.ACTIONS.items():
         for action in actions:
             said = (inspect.getdoc(action) or "").splitlines()
-            rows.append((code(event), code(f"{action.__module__.removeprefix('hub.')}.{action.__name__}"), said[0] if said else action.__name__.replace("_", " ")))  # fmt: skip
+            rows.append(
+                (
+                    code(event),
+                    code(f"{action.__module__.removeprefix('hub.')}.{action.__name__}"),
+                    said[0] if said else action.__name__.replace("_", " "),
+                )
+            )
     return table(["event", "action", "what it does"], rows)
 
 

@@ -15,18 +15,29 @@ def rails() -> str:
     for rail in all_rails().values():
         rows.append(
             (
-                code(rail.id), f"{rail.name_zh} {rail.manifest['name_en']}", rail.has("opens_subaccounts"),
-                rail.has("batches"), rail.has("cancels"),
+                code(rail.id),
+                f"{rail.name_zh} {rail.manifest['name_en']}",
+                rail.has("opens_subaccounts"),
+                rail.has("batches"),
+                rail.has("cancels"),
                 code(f"POST /rails/{rail.id}/{rail.manifest['callback']['path']}"),
                 ", ".join(rail.manifest["statement"]["proves"]),
                 " ".join(code(kind) for kind in rail.manifest["payee"]["kinds"]),
             )
-        )  # fmt: skip
+        )
     return table(columns, rows)
 
 
 def limits() -> str:
-    names = ("payment_min_fen", "payment_max_fen", "file_payments", "body_bytes", "rate_per_s", "number_max", "remark_max")  # fmt: skip
+    names = (
+        "payment_min_fen",
+        "payment_max_fen",
+        "file_payments",
+        "body_bytes",
+        "rate_per_s",
+        "number_max",
+        "remark_max",
+    )
     found = list(all_rails().values())
     rows = []
     for name in names:
@@ -34,12 +45,20 @@ def limits() -> str:
         rows.append([code(name), *(size(each) if name.endswith("bytes") else each for each in values)])
     rows.append([code("hours.cut_off"), *(rail.manifest["hours"]["cut_off"] or "any hour" for rail in found)])
     rows.append([code("unknown.grace_s"), *(rail.manifest["unknown"]["grace_s"] for rail in found)])
-    rows.append([code("unknown.ask_after_s"), *(", ".join(map(str, rail.manifest["unknown"]["ask_after_s"])) for rail in found)])  # fmt: skip
+    rows.append(
+        [
+            code("unknown.ask_after_s"),
+            *(", ".join(map(str, rail.manifest["unknown"]["ask_after_s"])) for rail in found),
+        ]
+    )
     return table(["limit", *(code(rail.id) for rail in found)], rows)
 
 
 def outcomes() -> str:
-    rows = [(code(each.code), each.name_zh, each.name_en, each.note) for each in code_table("payment_outcome").values()]  # fmt: skip
+    rows = [
+        (code(each.code), each.name_zh, each.name_en, each.note)
+        for each in code_table("payment_outcome").values()
+    ]
     return table(["outcome", "中文", "meaning", "what follows"], rows)
 
 

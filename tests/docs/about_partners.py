@@ -13,11 +13,14 @@ from tests.docs.rows import code, size, table
 def partners() -> str:
     rows = [
         (
-            code(each.id), each.name_zh, each.manifest["name_en"], code(each.institution),
+            code(each.id),
+            each.name_zh,
+            each.manifest["name_en"],
+            code(each.institution),
             " ".join(code(name) for name in each.aliases),
         )
         for each in all_connectors().values()
-    ]  # fmt: skip
+    ]
     return table(["adapter", "name", "in English", "institution", "names at the command line"], rows)
 
 
@@ -37,18 +40,30 @@ def ways() -> str:
 
 def _way(each: Connector) -> tuple[object, ...]:
     auth, limits = each.manifest["auth"], each.manifest["limits"]
-    rates = [f"{limits[key]} a {word}" for key, word in (("rate_per_s", "second"), ("rate_per_min", "minute")) if key in limits]  # fmt: skip
+    rates = [
+        f"{limits[key]} a {word}"
+        for key, word in (("rate_per_s", "second"), ("rate_per_min", "minute"))
+        if key in limits
+    ]
     suffixes = each.manifest.get("files", {}).get("suffixes", ())
     return (
-        code(each.id), each.has("pushes"), " ".join(code(kind) for kind in _kinds(each)),
+        code(each.id),
+        each.has("pushes"),
+        " ".join(code(kind) for kind in _kinds(each)),
         " ".join(code(suffix) for suffix in suffixes) or each.has("files"),
-        code(auth["kind"]), "weak, as its contract prescribes" if auth["weak"] else "strong",
-        size(limits["body_bytes"]), ", ".join(rates),
-    )  # fmt: skip
+        code(auth["kind"]),
+        "weak, as its contract prescribes" if auth["weak"] else "strong",
+        size(limits["body_bytes"]),
+        ", ".join(rates),
+    )
 
 
 def _kinds(each: Connector) -> list[str]:
-    return [kind or "everything" for kind in each.manifest.get("pull", {}).get("kinds", ())] if each.has("pulls") else []  # fmt: skip
+    return (
+        [kind or "everything" for kind in each.manifest.get("pull", {}).get("kinds", ())]
+        if each.has("pulls")
+        else []
+    )
 
 
 def endpoints() -> str:
@@ -58,10 +73,13 @@ def endpoints() -> str:
             address = f"/partners/{each.id}{endpoint.path}"
             rows.append(
                 (
-                    endpoint.method, code(address), code(endpoint.operation or "by the SOAP action"),
-                    size(endpoint.max_bytes), code(f"GET {address}?wsdl") if endpoint.wsdl else "",
+                    endpoint.method,
+                    code(address),
+                    code(endpoint.operation or "by the SOAP action"),
+                    size(endpoint.max_bytes),
+                    code(f"GET {address}?wsdl") if endpoint.wsdl else "",
                 )
-            )  # fmt: skip
+            )
     return table(["method", "address", "operation", "at most", "contract"], rows)
 
 
@@ -70,7 +88,10 @@ def notices() -> str:
     for each in all_connectors().values():
         for event, operation in each.manifest.get("notices", {}).items():
             found.setdefault(event, []).append(f"{code(each.id)} {code(operation)}")
-    return table(["event", "who is told, by which operation"], [(code(k), "<br>".join(v)) for k, v in sorted(found.items())])  # fmt: skip
+    return table(
+        ["event", "who is told, by which operation"],
+        [(code(k), "<br>".join(v)) for k, v in sorted(found.items())],
+    )
 
 
 def finding_codes() -> str:

@@ -32,7 +32,10 @@ SERVICES = {
 
 
 def ports() -> str:
-    rows = [(DEFAULT_PORT_BASE + offset, f"base + {offset}", SERVICES[name]) for name, offset in PORT_OFFSETS.items()]  # fmt: skip
+    rows = [
+        (DEFAULT_PORT_BASE + offset, f"base + {offset}", SERVICES[name])
+        for name, offset in PORT_OFFSETS.items()
+    ]
     return table(["port", "by rule", "what listens there"], rows)
 
 
@@ -41,7 +44,10 @@ def roles() -> str:
     for staff_id, _name, _org, theirs in PEOPLE:
         for role in theirs:
             holders.setdefault(role, []).append(staff_id)
-    rows = [(code(role), zh, en, " ".join(code(each) for each in holders.get(role, ()))) for role, (zh, en) in ROLES.items()]  # fmt: skip
+    rows = [
+        (code(role), zh, en, " ".join(code(each) for each in holders.get(role, ())))
+        for role, (zh, en) in ROLES.items()
+    ]
     return table(["role", "名称", "what it does", "log-in names of a sandbox"], rows)
 
 
@@ -49,11 +55,26 @@ def commands() -> str:
     group = typer.main.get_command(app)
     rows = []
     for name, command in group.commands.items():  # type: ignore[attr-defined]
-        words = [f"{'/'.join(each.opts)}" for each in command.params if each.param_type_name == "option" and each.name != "help"]  # fmt: skip
-        arguments = [(each.metavar or each.name.upper()).split("}")[0] for each in command.params if each.param_type_name == "argument"]  # fmt: skip
+        words = [
+            f"{'/'.join(each.opts)}"
+            for each in command.params
+            if each.param_type_name == "option" and each.name != "help"
+        ]
+        arguments = [
+            (each.metavar or each.name.upper()).split("}")[0]
+            for each in command.params
+            if each.param_type_name == "argument"
+        ]
         exit_code = inspect.cleandoc(command.callback.__doc__ or "").splitlines()[0]
         said = (command.help or "").splitlines()[0]
-        rows.append((code(" ".join(["./concord", name, *arguments])), " ".join(code(word) for word in words), said, exit_code if exit_code != said else ""))  # fmt: skip
+        rows.append(
+            (
+                code(" ".join(["./concord", name, *arguments])),
+                " ".join(code(word) for word in words),
+                said,
+                exit_code if exit_code != said else "",
+            )
+        )
     return table(["command", "options", "what it does", "more"], rows)
 
 
