@@ -138,7 +138,7 @@ def record_attempt(uow: UnitOfWork, row: RowMapping, result: SendResult) -> str:
 def back_off_s(attempt: int) -> float:
     """Seconds before try ``attempt + 1``: doubling, with jitter of a quarter, bounded."""
     plain = min(LONGEST_BACK_OFF_S, FIRST_BACK_OFF_S * 2 ** min(attempt - 1, 30))
-    return plain * random.uniform(0.75, 1.25)
+    return float(plain * random.uniform(0.75, 1.25))
 
 
 def note_partner(uow: UnitOfWork, partner: str, *, ok: bool, error: str = "") -> None:

@@ -18,7 +18,14 @@ from tests.platform.tree import ROOT
 DAGS = sorted(
     path for path in (ROOT / "dags").glob("*.py") if path.stem not in ("__init__", "outages", "texts")
 )
-NAMES = {"partner_pull", "escrow_reconcile", "deadline_watch", "exchange_retry", "registry_rebuild_check"}
+NAMES = {
+    "partner_pull",
+    "escrow_reconcile",
+    "deadline_watch",
+    "exchange_retry",
+    "registry_rebuild_check",
+    "payee_check",
+}
 LIGHT = {"__future__", "airflow", "dags", "datetime", "os", "pendulum", "collections", "contextlib", "typing"}
 MOST_TASK_LINES = 5
 
