@@ -16,6 +16,7 @@ from case_registry.told import MAKES_EPISODE, NEEDS_EPISODE, PARTIES, Best, Told
 from schemas.claims import JsonValue
 
 ENDED = frozenset({"FAILED", "AWARDED", "CLOSED", "WITHDRAWN"})
+LASTING = frozenset({"claimed_fen", "agreed_fen", "agreed_on", "occurred_on", PARTIES})
 _KIND_OF_RECORD = {"confirmation": "CONFIRMATION", "enforcement": "ENFORCEMENT"}
 
 
@@ -25,7 +26,8 @@ class Episode:
 
     `state` is WITHDRAWN when a withdrawal reaches it; `hidden` = not to be shown to other partners;
     `fields`: the holding claim of each field; `confirmation`, `awards`, `enforcement`: kind-specific facts;
-    `holes`: running numbers that never came; `last`: the latest statement.
+    `holes`: running numbers that never came; `last`: the latest statement; `ever`: of the fields that linking
+    leans on, every value that was told at any time, oldest first (an agreement undone was still made).
     """
 
     sub_id: str
@@ -41,6 +43,7 @@ class Episode:
     holes: tuple[int, ...] = ()
     references: tuple[dict[str, Any], ...] = ()
     parties: tuple[dict[str, Any], ...] = field(default=())
+    ever: dict[str, tuple[JsonValue, ...]] = field(default_factory=dict)
 
     @property
     def withdrawn(self) -> bool:
@@ -140,7 +143,19 @@ def _episode(
         parties=tuple(p for p in told_parties if isinstance(p, dict))
         if isinstance(told_parties, list)
         else (),
+        ever=_ever(own),
     )
+
+
+def _ever(own: list[Told]) -> dict[str, tuple[JsonValue, ...]]:
+    found: dict[str, list[JsonValue]] = {}
+    for statement in own:
+        for claim in statement.claims:
+            if claim.field in LASTING and claim.value is not None:
+                values = found.setdefault(claim.field, [])
+                if claim.value not in values:
+                    values.append(claim.value)
+    return {name: tuple(values) for name, values in found.items()}
 
 
 def _reaches(withdrawal: Told, sub: str, own: list[Told], by_sub: dict[str, list[Told]]) -> bool:

@@ -14,35 +14,14 @@ from typing import Any
 
 from case_registry.episodes import Episode
 from case_registry.matter import days_in_text, families, plates_in_text
-from case_registry.names import body_core, is_hidden, looks_like_body, person_names
+from case_registry.names import body_core, person_names
+from case_registry.parties import Party, parties_of
+from case_registry.told import read_day
 from schemas.case_numbers import normalise_case_number
-from schemas.identifiers import (
-    check_credit_code,
-    check_resident_id,
-    is_masked_id,
-    normalise_id,
-    normalise_phone,
-    split_phones,
-)
 
 MAX_PARTIES = 60
 _SUM_FIELDS = ("claimed_fen", "agreed_fen")
-_SIDES = {"applicant": "A", "respondent": "R"}
 _NO_QUARREL = frozenset({"PRESERVATION", "CONFIRMATION", "ENFORCEMENT"})
-
-
-@dataclass(frozen=True)
-class Party:
-    """A party as linking sees it. `side`: "A" or "R", "" for neither. `masked`: ids with hidden places."""
-
-    side: str
-    body: bool
-    names: tuple[str, ...]
-    hidden: bool = False
-    id: str = ""
-    masked: tuple[str, ...] = ()
-    phones: tuple[str, ...] = ()
-    credit: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,13 +78,16 @@ def features_of(partner: str, agency: str, native_id: str, episodes: Sequence[Ep
         incidents=_unique(
             _number(r["value"]) for e in episodes for r in e.references if r["kind"] == "incident"
         ),
-        parties=tuple(_parties(episodes)[:MAX_PARTIES]),
+        parties=tuple(parties_of(episodes)[:MAX_PARTIES]),
         sums=_sums(episodes),
-        event_days=_days(e.day("occurred_on") for e in episodes),
+        event_days=_days(read_day(d) for e in episodes for d in e.ever.get("occurred_on", ())),
         named_days=_days(d for e in quarrel for d in days_in_text(e.text("narrative"))),
         begun=_days(e.day("opened_on") or e.first_day() for e in episodes),
         agreed_on=_days(
-            [*(e.day("agreed_on") for e in episodes), *(e.confirmed_agreement_day() for e in episodes)]
+            [
+                *(read_day(d) for e in episodes for d in e.ever.get("agreed_on", ())),
+                *(e.confirmed_agreement_day() for e in episodes),
+            ]
         ),
         families=told_families or in_text,
         places=_unique(e.text("place_code")[:9] for e in quarrel),
@@ -113,6 +95,11 @@ def features_of(partner: str, agency: str, native_id: str, episodes: Sequence[Ep
         mediators=_unique(person_names(e.text("mediator"))[0] for e in episodes if e.text("mediator")),
         plates=_unique(p for e in quarrel for p in plates_in_text(e.text("narrative"))),
     )
+
+
+@lru_cache(maxsize=65536)
+def _number(text: str) -> str:
+    return normalise_case_number(text)
 
 
 def _unique(values: Iterable[str]) -> tuple[str, ...]:
@@ -126,7 +113,7 @@ def _days(values: Iterable[date | None]) -> tuple[date, ...]:
 def _sums(episodes: Sequence[Episode]) -> tuple[int, ...]:
     found: set[int] = set()
     for episode in episodes:
-        stated: list[Any] = [episode.value(name) for name in _SUM_FIELDS]
+        stated: list[Any] = [n for name in _SUM_FIELDS for n in episode.ever.get(name, ())]
         for data in (episode.confirmation, episode.enforcement):
             stated.append((data or {}).get("amount_fen"))
         found |= {n for n in stated if isinstance(n, int) and not isinstance(n, bool) and n > 0}
@@ -151,84 +138,6 @@ def _references(
         if repeats:
             found.add((_number(repeats), agency, "explicit"))
     return tuple(sorted(r for r in found if r[0] and r[0] not in own))
-
-
-def _parties(episodes: Sequence[Episode]) -> list[Party]:
-    """The distinct people of all episodes; one who changes sides between proceedings is still one."""
-    found: list[Party] = []
-    for episode in episodes:
-        for told in episode.parties:
-            party = _party(told)
-            if party is None:
-                continue
-            known = next((i for i, p in enumerate(found) if _same_party(p, party)), None)
-            if known is None:
-                found.append(party)
-            else:
-                found[known] = _merge(found[known], party)
-    return sorted(found, key=lambda p: (p.side, p.names, p.id, p.credit, p.masked, p.phones))
-
-
-def _same_party(one: Party, two: Party) -> bool:
-    if one.body is not two.body:
-        return False
-    if (one.id and two.id) or (one.credit and two.credit):
-        return one.id == two.id and one.credit == two.credit
-    return one.names[0] == two.names[0] and not one.hidden
-
-
-def _merge(one: Party, two: Party) -> Party:
-    return Party(
-        side=one.side or two.side,
-        body=one.body,
-        names=tuple(dict.fromkeys([*one.names, *two.names])),
-        hidden=one.hidden,
-        id=one.id or two.id,
-        masked=tuple(sorted({*one.masked, *two.masked})),
-        phones=tuple(sorted({*one.phones, *two.phones})),
-        credit=one.credit or two.credit,
-    )
-
-
-def _code(text: str) -> str:
-    return text.upper() if text.isascii() and text.isalnum() else normalise_id(text)
-
-
-def _phones(text: str) -> tuple[str, ...]:
-    if text.isascii() and text.isdigit():
-        return (text,)
-    return tuple(sorted({normalise_phone(p) for p in split_phones(text) if len(p) >= 7}))
-
-
-@lru_cache(maxsize=65536)
-def _number(text: str) -> str:
-    return normalise_case_number(text)
-
-
-def _party(told: dict[str, Any]) -> Party | None:
-    name = told.get("name") or ""
-    if not name or told.get("role") == "representative":
-        return None
-    body = told.get("kind") == "organisation" or (told.get("kind") != "person" and looks_like_body(name))
-    names = (body_core(name),) if body else person_names(name)
-    former = (told.get("extra") or {}).get("former_names") or ()
-    if former:
-        names = tuple(dict.fromkeys([*names, *(n for f in former for n in person_names(str(f)))]))
-    identity = _code(told.get("id_number") or "")
-    masked = _code(told.get("masked_id") or (identity if "*" in identity else ""))
-    credit = _code(told.get("credit_code") or (identity if body else ""))
-    return Party(
-        side=_SIDES.get(str(told.get("role")), ""),
-        body=body,
-        names=names,
-        hidden=is_hidden(names[0]),
-        id=identity if identity and not body and check_resident_id(identity) is None else "",
-        masked=(masked,) if "*" in masked and is_masked_id(masked) else (),
-        phones=tuple(
-            sorted({normalise_phone(p) for p in split_phones(told.get("phone") or "") if len(p) >= 7})
-        ),
-        credit=credit if credit and body and check_credit_code(credit) is None else "",
-    )
 
 
 def to_json(features: Features) -> dict[str, Any]:

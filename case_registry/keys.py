@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from case_registry.features import Features, Party
+from case_registry.features import Features
 from case_registry.names import sound
+from case_registry.parties import Party
 
 MAX_PAIRED = 8
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from case_registry.features import Party
 from case_registry.names import body_agreement, name_weight, person_agreement
+from case_registry.parties import Party
 from schemas.identifiers import mask_id, masked_ids_agree
 
 STRONG = frozenset({"id", "masked id + name", "phone + name", "credit code + name"})

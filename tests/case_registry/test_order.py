@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
@@ -28,6 +29,7 @@ from tests.case_registry.make import (
     withdrawal,
 )  # fmt: skip
 
+pytestmark = pytest.mark.slow
 FIRM = "温州白泉兴建筑劳务有限公司"
 CODE = "91330399MAPU8NJ01E"
 Told = tuple[Source, Record]
@@ -114,7 +116,7 @@ def _hash_of(engine: Engine, told: list[Told], batch: int) -> str:
 
 
 @given(st.integers(0, 2), st.randoms(use_true_random=False), st.integers(0, 8), st.integers(1, 4))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_order_and_doubles_give_the_same_hash(
     engine: Engine, which: int, rnd: random.Random, doubles: int, batch: int
 ) -> None:

@@ -7,9 +7,10 @@ from datetime import date
 
 import pytest
 
-from case_registry.features import Features, Party, from_json, to_json
+from case_registry.features import Features, from_json, to_json
 from case_registry.keys import link_keys
 from case_registry.pair_score import BY_NUMBER, cannot_be_one, judge
+from case_registry.parties import Party
 from tests.case_registry.make import resident
 
 ID, OTHER_ID, THIRD_ID = resident(1), resident(2), resident(3)
