@@ -98,7 +98,7 @@ def rebuilt_hash(uow: UnitOfWork) -> str:
             features[row["id"]] = features_of(
                 row["partner"], row["agency"], row["native_id"], reading.episodes
             )
-    first = _first_of_group(uow, keys, features)
+    first = _first_of_group(uow, keys, known, features)
     lines = [(keys[case], first.get(case), digest) for case, digest in known.items() if digest]
     return _hash(sorted(lines, key=lambda line: line[0]))
 
@@ -117,7 +117,7 @@ def _cases(uow: UnitOfWork) -> Iterator[dict[str, Any]]:
 
 
 def _first_of_group(
-    uow: UnitOfWork, keys: Mapping[int, Key], features: Mapping[int, Features]
+    uow: UnitOfWork, keys: Mapping[int, Key], known: Mapping[int, str], features: Mapping[int, Features]
 ) -> dict[int, Key]:
     """Each case's dispute, as the key of its first case, grouped anew."""
     decisions = [
@@ -142,7 +142,7 @@ def _first_of_group(
         inside = [e for n in whole for e in by_case.get(n, ()) if e["b"] in whole]
         for part in group_rows(nodes, inside, [d for d in decisions if d["a"] in whole and d["b"] in whole]):
             if any(n in features for n in part):
-                first.update({n: min(keys[m] for m in part) for n in part})
+                first.update({n: min(keys[m] for m in part if known[m]) for n in part})
     return first
 
 
