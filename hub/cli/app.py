@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import typer
+from sqlalchemy.exc import OperationalError
 
 from hub.cli import disputes, doctor, ingest, partners, status, stories
 from hub.context import NoDatabase
@@ -34,4 +35,11 @@ def main() -> None:
         app()
     except NoDatabase as error:
         print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+    except OperationalError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        print(
+            f"the database does not answer ({reason}); ./run starts it. 数据库未启动，请先运行 ./run",
+            file=sys.stderr,
+        )
         raise SystemExit(2) from None
