@@ -14,7 +14,7 @@ worker      claim_to_send, claim_asks, claim_subaccounts → carry (no database)
 holds       take_court_document, place_stop, place_stop_by_rule, end_stop, end_stop_by_rule
 two persons propose_split, propose_payee, propose_short_return, propose_settlement, propose_fee → confirm_decision
 time        watch_instalments, reconcile_day, seal_day, prove
-looking     has_case, acts_of, escrow_case, escrow_detail, order_detail, sent_instruction, the lists, suspense_fen
+looking     has_case, acts_of, escrow_case, escrow_detail, order_detail, sent_instruction, places_of, the lists, suspense_fen
 """
 
 from escrow.breaks import close_break, own_break
@@ -61,6 +61,7 @@ from escrow.queries import (
     list_orders,
     order_detail,
     orders_to_sign,
+    places_of,
     recon_runs,
 )
 from escrow.rails import Advice, Incoming, Rail, Reply, all_rails
@@ -139,6 +140,7 @@ __all__ = [
     "own_break",
     "place_stop",
     "place_stop_by_rule",
+    "places_of",
     "propose_fee",
     "propose_payee",
     "propose_settlement",

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping
 
-from escrow import ledger
+from escrow import ledger, rail_words
 from escrow.rails import KnownOrder, LastStatement, Rail, RailContext, all_rails
 from escrow.results import beijing_day, refuse
 from foundation.unit_of_work import UnitOfWork
@@ -49,6 +49,7 @@ class RailDesk:
             sequence=sequence,
             known_order=lambda number: known_order(uow, rail_id, number),
             last_statement=lambda account: last_statement(uow, rail_id, account),
+            number_of_reference=lambda reference: rail_words.number_of(uow, rail_id, reference),
             settings=self.settings.get(rail_id, {}),
         )
 
@@ -84,6 +85,7 @@ def known_order(uow: UnitOfWork, rail_id: str, number: str) -> KnownOrder | None
         sent_at=sent_at,
         statement_taken=row["proved_by"] is None
         and day_taken(uow, rail_id, row["debit_account"], beijing_day(sent_at)),
+        told_done=row["outcome"] == "DONE" or rail_words.told_done(uow, rail_id, number),
     )
 
 

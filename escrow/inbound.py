@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
-from escrow import cases, returns, statements, words
+from escrow import cases, rail_words, register, returns, statements, words
 from escrow.desk import RailDesk
 from escrow.dispatch import Claim, ask_now
 from escrow.outcomes import Source
@@ -62,7 +63,8 @@ def take_advice(
     the raw message lies. Findings of the rail and of the books are in the result; with one of scope "message" nothing
     of it is posted.
 
-    Statements prove; returns are announced; outcomes are words; a notice only makes us ask.
+    Statements prove; returns are announced; outcomes are words; a notice only makes us ask; a file of our own
+    instructions enters what was sent.
     """
     result = Result(findings=list(advice.findings))
     blocked = any(each.scope == "message" for each in advice.findings)
@@ -77,9 +79,14 @@ def take_advice(
                 )
             )
         return result
-    if advice.kind == "notice":
+    if advice.kind == "own":
         if not blocked:
-            _notice(uow, desk, rail_id, advice, result, raw)
+            _try(uow, result, partial(register.import_file, uow, rail_id, advice.sent))
+        return result
+    if not blocked:
+        rail_words.note(uow, rail_id, advice.outcomes)
+    if advice.kind == "notice":
+        _notice(uow, desk, rail_id, replace(advice, outcomes=()) if blocked else advice, result, raw)
         return result
     _outcomes(uow, desk, rail_id, advice, source, raw, result)
     if not blocked:
@@ -139,6 +146,8 @@ def _notice(
 ) -> None:
     """A hint: noted, nothing moves, and what it is about is asked now."""
     for one in advice.outcomes:
+        if not one.number:
+            continue  # an answer that names none of our orders
         note = partial(words.record_outcome, uow, desk, rail_id, one.number, one.outcome, "NOTICE")
         _try(uow, result, partial(note, code=one.rail_status, text=one.reason, raw=raw))
     for number in advice.ask:

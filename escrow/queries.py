@@ -94,6 +94,18 @@ def order_detail(uow: UnitOfWork, order_id: UUID) -> dict[str, Any] | None:
     return found
 
 
+def places_of(uow: UnitOfWork, rail: str, source: str, limit: int = 5000) -> list[dict[str, Any]]:
+    """The booked lines that a message showed (`source`: where its raw bytes lie) and what each was placed as."""
+    rows = uow.all(
+        "SELECT l.account, l.booked_on, l.bank_ref, l.direction, l.fen, l.our_number, p.placed, p.meaning, c.mediation_number"
+        " FROM escrow.statement s JOIN escrow.line_sighting v ON v.statement = s.id JOIN escrow.statement_line l ON l.id = v.line"
+        " JOIN escrow.line_placing p ON p.line = l.id LEFT JOIN escrow.escrow_case c ON c.id = p.case_id"
+        " WHERE s.rail = :rail AND s.source = :source ORDER BY l.known_at, l.id LIMIT :limit",
+        rail=rail, source=source, limit=limit,
+    )  # fmt: skip
+    return [dict(row) for row in rows]
+
+
 def list_breaks(
     uow: UnitOfWork, *, open_only: bool = True, limit: int = PAGE, offset: int = 0
 ) -> list[dict[str, Any]]:

@@ -27,6 +27,7 @@ AdviceKind = Literal[
     "balance",  # a look at a balance
     "messages",  # a page of missed messages: feed each of `messages` to `verify` again
     "link",  # a link to the day's bill in `link`; it lives for seconds
+    "own",  # a file of our own instructions, given by hand: enter what was `sent`
     "nothing",  # could not be read, or carries nothing; see findings
 ]
 
@@ -81,7 +82,7 @@ class KnownOrder:
 
     `state`: of the payment_order machine. `outcome`: the rail's word so far. `outcome_at`: time of the fact behind
     it (the rail's own time). `sent_at`: when it first left. `statement_taken`: a statement that covers the day of
-    sending was taken, and the order is not in it.
+    sending was taken, and the order is not in it. `told_done`: the rail said DONE by any word, a mere hint included.
     """
 
     number: str
@@ -91,6 +92,7 @@ class KnownOrder:
     outcome_at: datetime | None = None
     sent_at: datetime | None = None
     statement_taken: bool = False
+    told_done: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class RailContext:
     `now`: with its zone. `request_id`: id of this request, `[A-Za-z0-9]{10,35}`, a new one for each new request and
     the same for a retry. `sequence`: our own running number towards this rail. `known_order`, `last_statement`:
     read-only lookups; None = that check is not made. `settings`: values that differ from the manifest's
-    (`account` table) in this installation.
+    (`account` table) in this installation. `number_of_reference`: our number for which the rail told its own reference.
     """
 
     manifest: Mapping[str, Any]
@@ -110,6 +112,7 @@ class RailContext:
     sequence: int = 1
     known_order: Callable[[str], KnownOrder | None] | None = None
     last_statement: Callable[[str], LastStatement | None] | None = None
+    number_of_reference: Callable[[str], str | None] | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def account(self, name: str) -> str:
@@ -311,6 +314,7 @@ class Advice:
     outcomes: tuple[OrderOutcome, ...] = ()
     batch: BatchOutcome | None = None
     returns: tuple[ReturnAdvice, ...] = ()
+    sent: tuple[Instruction, ...] = ()
     cancels: tuple[CancelAnswer, ...] = ()
     lines: tuple[StatementLine, ...] = ()
     statements: tuple[StatementInfo, ...] = ()

@@ -57,7 +57,9 @@ def need_role(uow: UnitOfWork, act: str) -> None:
 
 def acts_of(uow: UnitOfWork) -> frozenset[str]:
     """What the acting person's roles allow: draft, check, release, cancel, propose, confirm, stop, break."""
-    rows = uow.all("SELECT DISTINCT act FROM escrow.act_role WHERE role = ANY(:roles)", roles=sorted(uow.actor.roles))
+    rows = uow.all(
+        "SELECT DISTINCT act FROM escrow.act_role WHERE role = ANY(:roles)", roles=sorted(uow.actor.roles)
+    )
     return frozenset(row["act"] for row in rows)
 
 

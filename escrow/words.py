@@ -105,7 +105,7 @@ def _move_attempt(
         wait = uow.now
     uow.execute(
         "UPDATE escrow.rail_attempt SET outcome = :after, outcome_code = CASE WHEN :applied THEN :code ELSE outcome_code END,"
-        " was_unknown = was_unknown OR :after = 'UNKNOWN', next_ask = :wait,"
+        " was_unknown = was_unknown OR coalesce(:after, '') = 'UNKNOWN', next_ask = :wait,"
         " state = CASE WHEN :repeat THEN 'INTENDED' WHEN :left THEN 'SENT' ELSE state END,"
         " lease_until = CASE WHEN :left THEN NULL ELSE lease_until END,"
         " send_after = CASE WHEN :repeat THEN :later ELSE send_after END WHERE id = :id",

@@ -12,7 +12,8 @@ import os
 import sys
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +29,8 @@ from escrow.rail_types import (
     Reply,
     SubaccountRequest,
 )
+from schemas.exchange import Keys
+from schemas.findings import Finding
 
 HERE = Path(__file__).resolve().parent
 EXTRA = "CONCORD_RAIL_PATH"
@@ -64,6 +67,14 @@ class Rail:
     def has(self, name: str) -> bool:
         """Whether the manifest's property `name` is set."""
         return bool(self.manifest.get("properties", {}).get(name, False))
+
+    def answer_unread(self, keys: Keys, now: datetime, *findings: Finding) -> Reply:
+        """The answer to a callback that nobody looked into: what is wrong with it from outside, or, without
+        findings, our own trouble ("come back later"). Needs no database."""
+        codes = self.manifest.get("partner_code", {})
+        told = tuple(replace(one, partner_code=str(codes.get(one.code, ""))) for one in findings)
+        context = RailContext(self.manifest, keys, now)
+        return self.answer(Advice("nothing", findings=told), "REFUSED" if told else "UNAVAILABLE", context)
 
     @property
     def name_zh(self) -> str:

@@ -22,7 +22,9 @@ def case(world: World) -> UUID:
     return found
 
 
-def court(world: World, measure: str, fen: int, no: str = NO, account: str = "SD1", **more: Any) -> escrow.Result:
+def court(
+    world: World, measure: str, fen: int, no: str = NO, account: str = "SD1", **more: Any
+) -> escrow.Result:
     paper = escrow.CourtDocument(no, measure, account, fen, **more)
     found: escrow.Result = world.act(SYSTEM, lambda uow: escrow.take_court_document(uow, paper))
     return found
@@ -85,7 +87,10 @@ def test_an_unsent_order_is_not_repeated_into_a_freeze(world: World, case: UUID)
     world.send(order, None)
     court(world, "FREEZE", 6000)
     world.say(order, "NOT_SENT", "REPLY")
-    assert (world.order(order)["state"], world.figures(case)) == ("FAILED", ("PART_FUNDED", 6000, 6000, 0, 0, 0))
+    assert (world.order(order)["state"], world.figures(case)) == (
+        "FAILED",
+        ("PART_FUNDED", 6000, 6000, 0, 0, 0),
+    )
 
 
 def test_orders_are_stopped_newest_first_and_only_as_many_as_needed(world: World, case: UUID) -> None:
@@ -107,7 +112,12 @@ def test_deduction_needs_document_and_line(world: World, case: UUID) -> None:
     court(world, "DEDUCT", 3000, no="(2026)浙0399执12号", refers_to=NO)
     world.notice(world.line("SD1", 1))  # the next message of the account tries again
     found = world.case(case)
-    assert (world.breaks(), found["balance_fen"], found["held_fen"], found["deducted_fen"]) == ([], 3001, 0, 3000)
+    assert (world.breaks(), found["balance_fen"], found["held_fen"], found["deducted_fen"]) == (
+        [],
+        3001,
+        0,
+        3000,
+    )
     assert found["funded_fen"] == 3001
     states = [f["state"] for f in world.look(lambda uow: escrow.escrow_detail(uow, case))["freezes"]]
     assert states == ["DEDUCTED"]
@@ -145,7 +155,9 @@ def test_bad_papers_are_refused_and_strange_accounts_reported(world: World, case
     assert refused(world, "LIFT", 1, no="(2026)浙0399执保99号") == "NOT_FOUND"
     court(world, "FREEZE", 10)
     assert refused(world, "FREEZE", 11) == "SAME_ID_OTHER_BYTES"
-    assert [e["event"] for e in court(world, "FREEZE", 10, account="OTHER").events] == ["COURT_DOCUMENT_UNPLACED"]
+    assert [e["event"] for e in court(world, "FREEZE", 10, account="OTHER").events] == [
+        "COURT_DOCUMENT_UNPLACED"
+    ]
 
 
 def test_a_freeze_survives_refund_and_void(world: World, case: UUID) -> None:
@@ -155,7 +167,8 @@ def test_a_freeze_survives_refund_and_void(world: World, case: UUID) -> None:
 
     def refund(fen: int) -> escrow.Result:
         found: escrow.Result = world.act(
-            CASHIER, lambda uow: escrow.draft_refund(uow, world.desk, case, account="981", fen=fen, rail=HOUSE)
+            CASHIER,
+            lambda uow: escrow.draft_refund(uow, world.desk, case, account="981", fen=fen, rail=HOUSE),
         )
         return found
 
@@ -177,7 +190,9 @@ def test_a_freeze_survives_refund_and_void(world: World, case: UUID) -> None:
 def test_stop_with_a_sum_leaves_what_fits(world: World, case: UUID) -> None:
     small = world.approve(world.draft(case, 1000))
     large = world.approve(world.draft(case, 4000, part=2))
-    world.act(SYSTEM, lambda uow: escrow.place_stop_by_rule(uow, case, "OVERLAP", "OVERLAP", "重复给付", fen=2000))
+    world.act(
+        SYSTEM, lambda uow: escrow.place_stop_by_rule(uow, case, "OVERLAP", "OVERLAP", "重复给付", fen=2000)
+    )
     assert [world.order(o)["state"] for o in (small, large)] == ["RELEASED", "STOPPED"]
     found = world.case(case)
     assert (found["flags"], found["held_fen"], found["free_fen"]) == (["OVERLAP:2000"], 2000, 3000)

@@ -12,7 +12,18 @@ import escrow
 from escrow.numbers import instruction_number
 from foundation.actors import SYSTEM
 from schemas.findings import Refused
-from tests.escrow.world import ALL_ROLES, CASHIER, CASHIER_2, CHECKER, HOUSE, PURSE, RELEASER, World, person, terms
+from tests.escrow.world import (
+    ALL_ROLES,
+    CASHIER,
+    CASHIER_2,
+    CHECKER,
+    HOUSE,
+    PURSE,
+    RELEASER,
+    World,
+    person,
+    terms,
+)
 
 TIER = 5_000_000
 
@@ -31,9 +42,18 @@ def refused(act: Callable[[], Any]) -> tuple[str, str]:
 
 
 def test_numbers_are_a_function_of_prefix_purpose_and_ordinal() -> None:
-    assert [instruction_number("OQ27000011I", "COMPENSATION", n) for n in (1, 2)] == ["OQ27000011I1", "OQ27000011I2"]
-    assert [instruction_number("OQAL202700000009", "COMPENSATION", n) for n in (1, 2)] == ["OQAL202700000009", "OQAL202700000009N2"]
-    assert [instruction_number("OQ27000012I", "REFUND", n) for n in (1, 2)] == ["OQ27000012IR", "OQ27000012IR2"]
+    assert [instruction_number("OQ27000011I", "COMPENSATION", n) for n in (1, 2)] == [
+        "OQ27000011I1",
+        "OQ27000011I2",
+    ]
+    assert [instruction_number("OQAL202700000009", "COMPENSATION", n) for n in (1, 2)] == [
+        "OQAL202700000009",
+        "OQAL202700000009N2",
+    ]
+    assert [instruction_number("OQ27000012I", "REFUND", n) for n in (1, 2)] == [
+        "OQ27000012IR",
+        "OQ27000012IR2",
+    ]
     assert instruction_number("OQ27000012I", "TOP_UP", 1) == "OQ27000012IT1"
     for prefix, ordinal in (("a", 1), ("A" * 40, 1), ("A", 0), ("", 1)):
         if prefix or ordinal < 1:
@@ -43,16 +63,31 @@ def test_numbers_are_a_function_of_prefix_purpose_and_ordinal() -> None:
 
 def test_two_persons_up_to_the_tier_three_above(world: World, case: UUID) -> None:
     low = world.draft(case, TIER, by=ALL_ROLES)
-    assert refused(lambda: world.act(ALL_ROLES, lambda uow: escrow.check_order(uow, low))) == ("SAME_PERSON", "actor")
+    assert refused(lambda: world.act(ALL_ROLES, lambda uow: escrow.check_order(uow, low))) == (
+        "SAME_PERSON",
+        "actor",
+    )
     both = person("both", "checker", "releaser")
     world.act(both, lambda uow: escrow.check_order(uow, low))
-    assert refused(lambda: world.act(ALL_ROLES, lambda uow: escrow.release_order(uow, low))) == ("SAME_PERSON", "actor")
+    assert refused(lambda: world.act(ALL_ROLES, lambda uow: escrow.release_order(uow, low))) == (
+        "SAME_PERSON",
+        "actor",
+    )
     world.act(both, lambda uow: escrow.release_order(uow, low))
     high = world.draft(case, TIER + 1, instalment=2, by=ALL_ROLES)
     world.act(both, lambda uow: escrow.check_order(uow, high))
-    assert refused(lambda: world.act(both, lambda uow: escrow.release_order(uow, high))) == ("SAME_PERSON", "actor")
-    assert refused(lambda: world.act(ALL_ROLES, lambda uow: escrow.release_order(uow, high))) == ("SAME_PERSON", "actor")
-    assert refused(lambda: world.act(CASHIER_2, lambda uow: escrow.release_order(uow, high)))[0] == "NOT_AUTHORISED"
+    assert refused(lambda: world.act(both, lambda uow: escrow.release_order(uow, high))) == (
+        "SAME_PERSON",
+        "actor",
+    )
+    assert refused(lambda: world.act(ALL_ROLES, lambda uow: escrow.release_order(uow, high))) == (
+        "SAME_PERSON",
+        "actor",
+    )
+    assert (
+        refused(lambda: world.act(CASHIER_2, lambda uow: escrow.release_order(uow, high)))[0]
+        == "NOT_AUTHORISED"
+    )
     world.act(RELEASER, lambda uow: escrow.release_order(uow, high))
     signed = world.look(lambda uow: escrow.order_detail(uow, high))
     assert signed is not None
@@ -78,7 +113,10 @@ def test_drafts_are_refused_with_field_and_reason(world: World, case: UUID) -> N
     assert refused(lambda: draft(case, 100, instalment=3)) == ("OVER_AUTHORISED", "fen")
     for bad in (0, -1, True, 1.5):
         assert refused(lambda bad=bad: draft(case, bad))[0] == "AMOUNT_UNREADABLE"  # type: ignore[misc]
-    assert refused(lambda: draft(case, 100, rail="none")) in [("NOT_FOUND", "rail"), ("PAYEE_NOT_AGREED", "payee")]
+    assert refused(lambda: draft(case, 100, rail="none")) in [
+        ("NOT_FOUND", "rail"),
+        ("PAYEE_NOT_AGREED", "payee"),
+    ]
     assert refused(lambda: draft(case, 100, by=CHECKER)) == ("NOT_AUTHORISED", "actor.roles")
     assert refused(lambda: draft(uuid4(), 100)) == ("NOT_FOUND", "case_id")
     empty = world.open(terms("2"))
@@ -92,7 +130,10 @@ def test_the_same_request_gets_the_same_order(world: World, case: UUID) -> None:
     assert refused(lambda: world.draft(case, 1000, rail=PURSE)) == ("BUSINESS_KEY_CONFLICT", "rail")
     other = world.draft(case, 500, part=2, request_key="form-1")
     assert world.draft(case, 500, part=2, request_key="form-1") == other
-    assert refused(lambda: world.draft(case, 501, part=3, request_key="form-1")) == ("BUSINESS_KEY_CONFLICT", "amount_fen")
+    assert refused(lambda: world.draft(case, 501, part=3, request_key="form-1")) == (
+        "BUSINESS_KEY_CONFLICT",
+        "amount_fen",
+    )
     assert (world.number(first), world.number(other)) == ("H1I1", "H1I2")
 
 
@@ -106,7 +147,10 @@ def test_a_number_is_free_again_only_when_it_never_left(world: World, case: UUID
     assert (world.order(second)["state"], world.case(case)["state"]) == ("FAILED", "FUNDED")
     third = world.draft(case, 900)
     assert world.number(third) == "H1I2"
-    assert refused(lambda: world.act(CASHIER, lambda uow: escrow.cancel_order(uow, second, "x"))) == ("ILLEGAL_STATE", "order.state")
+    assert refused(lambda: world.act(CASHIER, lambda uow: escrow.cancel_order(uow, second, "x"))) == (
+        "ILLEGAL_STATE",
+        "order.state",
+    )
 
 
 def test_a_number_of_the_time_before_is_never_given_again(world: World, case: UUID) -> None:
@@ -129,16 +173,26 @@ def test_released_money_is_set_aside(world: World, case: UUID) -> None:
 
 def test_checker_sees_what_he_signs(world: World, case: UUID) -> None:
     order = world.draft(case, 1000)
-    assert refused(lambda: world.act(CHECKER, lambda uow: escrow.check_order(uow, order, "0" * 64))) == ("DIGEST_CHANGED", "digest")
+    assert refused(lambda: world.act(CHECKER, lambda uow: escrow.check_order(uow, order, "0" * 64))) == (
+        "DIGEST_CHANGED",
+        "digest",
+    )
     world.act(CHECKER, lambda uow: escrow.check_order(uow, order, world.order(order)["digest"]))
 
 
 def test_a_changed_payee_voids_the_order(world: World, case: UUID) -> None:
     order = world.draft(case, 1000)
     ready = world.approve(world.draft(case, 900, part=2))
-    new = escrow.PartyTerms("A1", "PAYEE", "继承人", accounts=(escrow.PayAccount(HOUSE, "99H", "继承人", kind="card"),))
+    new = escrow.PartyTerms(
+        "A1", "PAYEE", "继承人", accounts=(escrow.PayAccount(HOUSE, "99H", "继承人", kind="card"),)
+    )
     proposal = world.act(CASHIER, lambda uow: escrow.propose_payee(uow, case, "A1", new, "继承", "公证书"))
-    assert refused(lambda: world.act(ALL_ROLES, lambda uow: escrow.confirm_decision(uow, world.desk, uuid4())))[0] == "NOT_FOUND"
+    assert (
+        refused(lambda: world.act(ALL_ROLES, lambda uow: escrow.confirm_decision(uow, world.desk, uuid4())))[
+            0
+        ]
+        == "NOT_FOUND"
+    )
     world.act(CHECKER, lambda uow: escrow.confirm_decision(uow, world.desk, proposal.id))
     assert {world.order(o)["state"] for o in (order, ready)} == {"STOPPED"}
     again = world.order(world.draft(case, 1000))
@@ -164,7 +218,10 @@ def test_excess_goes_back_to_its_source_only(world: World) -> None:
 
     def refund(account: str, fen: int, **more: Any) -> escrow.Result:
         found: escrow.Result = world.act(
-            CASHIER, lambda uow: escrow.draft_refund(uow, world.desk, case, account=account, fen=fen, rail=HOUSE, **more)
+            CASHIER,
+            lambda uow: escrow.draft_refund(
+                uow, world.desk, case, account=account, fen=fen, rail=HOUSE, **more
+            ),
         )
         return found
 
@@ -188,7 +245,10 @@ def test_replaced_terms_and_waiver(world: World) -> None:
     world.act(SYSTEM, lambda uow: escrow.replace_agreement(uow, case, terms("6", (1000, 500))))
     found = world.case(case)
     assert (found["version"], found["agreed_fen"], found["state"]) == (2, 1500, "PART_FUNDED")
-    assert refused(lambda: world.act(CHECKER, lambda uow: escrow.waive_instalment(uow, case, 2, " "))) == ("DOCUMENT_REQUIRED", "document")
+    assert refused(lambda: world.act(CHECKER, lambda uow: escrow.waive_instalment(uow, case, 2, " "))) == (
+        "DOCUMENT_REQUIRED",
+        "document",
+    )
     world.act(CHECKER, lambda uow: escrow.waive_instalment(uow, case, 2, "书面放弃"))
     states = [i["state"] for i in world.look(lambda uow: escrow.escrow_detail(uow, case))["instalments"]]
     assert states == ["PAID", "WAIVED"]
@@ -205,4 +265,10 @@ def test_terms_that_contradict_themselves_are_refused_whole(world: World) -> Non
     )  # fmt: skip
     with pytest.raises(Refused) as caught:
         world.act(SYSTEM, lambda uow: escrow.open_escrow(uow, wrong))
-    assert {f.path for f in caught.value.findings} == {"dispute", "grace_days", "instalments", "instalments[0].payees", "instalments[0].payer"}
+    assert {f.path for f in caught.value.findings} == {
+        "dispute",
+        "grace_days",
+        "instalments",
+        "instalments[0].payees",
+        "instalments[0].payer",
+    }

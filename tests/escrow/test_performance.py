@@ -57,7 +57,11 @@ def test_paid_in_grace_is_no_default(world: World) -> None:
     world.notice(world.line("SD1", 1000))
     assert states(world, case) == ["OVERDUE"]
     world.notice(world.line("SD1", 2000))
-    assert (states(world, case), world.case(case)["flags"], watch(world, "2026-06-01T00:00")) == (["PAID"], [], [])
+    assert (states(world, case), world.case(case)["flags"], watch(world, "2026-06-01T00:00")) == (
+        ["PAID"],
+        [],
+        [],
+    )
 
 
 def test_late_money_is_kept_until_a_person_decides(world: World) -> None:
@@ -65,7 +69,10 @@ def test_late_money_is_kept_until_a_person_decides(world: World) -> None:
     watch(world, "2026-06-01T00:00")
     world.notice(world.line("SD1", 5000))
     assert [e["event"] for e in world.events] == ["CREDITED", "LATE_MONEY"]
-    assert (world.figures(case)[:2], world.case(case)["flags"]) == (("DEFAULTED", 5000), ["DEFAULT:1", "LATE_MONEY"])
+    assert (world.figures(case)[:2], world.case(case)["flags"]) == (
+        ("DEFAULTED", 5000),
+        ["DEFAULT:1", "LATE_MONEY"],
+    )
     with pytest.raises(Refused, match="CONDITION_OPEN"):
         world.draft(case, 3000)
     order = world.approve(world.draft(case, 3000, decision="双方同意仍按协议付款"))
@@ -73,7 +80,10 @@ def test_late_money_is_kept_until_a_person_decides(world: World) -> None:
     assert world.figures(case)[0] == "DEFAULTED"
     world.paid(order)
     world.act(CHECKER, lambda uow: escrow.resume(uow, case, "违约已消除"))
-    assert (world.figures(case), states(world, case)) == (("RELEASING", 2000, 0, 0, 3000, 0), ["PAID", "PAID"])
+    assert (world.figures(case), states(world, case)) == (
+        ("RELEASING", 2000, 0, 0, 3000, 0),
+        ["PAID", "PAID"],
+    )
 
 
 def test_enforcement_stops_what_has_no_decision(world: World) -> None:
@@ -117,10 +127,19 @@ def test_history_is_looked_up_and_posted_where_the_case_has_the_money(world: Wor
     from tests.escrow.world import HOUSE
 
     case = world.open(terms(fens=(3000,)))
-    world.act(SYSTEM, lambda uow: escrow.import_sent_instruction(uow, HOUSE, "OLD1", 1000, case=case, debit_account="SD1"))
+    world.act(
+        SYSTEM,
+        lambda uow: escrow.import_sent_instruction(uow, HOUSE, "OLD1", 1000, case=case, debit_account="SD1"),
+    )
     world.notice(world.line("SD1", 1000, "DBIT", our_number="OLD1"))
-    assert (world.breaks(), [i["item"] for i in world.look(lambda uow: escrow.list_listed_items(uow))]) == ([], ["HISTORY_LINE"])
-    world.act(SYSTEM, lambda uow: escrow.import_sent_instruction(uow, HOUSE, "OLD2", 1200, case=case, debit_account="SD1"))
+    assert (world.breaks(), [i["item"] for i in world.look(lambda uow: escrow.list_listed_items(uow))]) == (
+        [],
+        ["HISTORY_LINE"],
+    )
+    world.act(
+        SYSTEM,
+        lambda uow: escrow.import_sent_instruction(uow, HOUSE, "OLD2", 1200, case=case, debit_account="SD1"),
+    )
     world.notice(world.line("SD1", 3000))
     world.notice(world.line("SD1", 1200, "DBIT", our_number="OLD2"))
     assert world.figures(case)[1:5] == (1800, 0, 0, 1200)

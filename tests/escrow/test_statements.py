@@ -132,7 +132,9 @@ def test_a_fee_is_booked_by_two_persons(world: World) -> None:
     world.notice(world.line("SD1", 10000))
     world.notice(world.line("SD1", 50, "DBIT", text="手续费"))
     assert world.breaks() == ["FEE"]
-    line = world.look(lambda uow: uow.scalar("SELECT line FROM escrow.line_placing WHERE placed = 'UNPOSTED'"))
+    line = world.look(
+        lambda uow: uow.scalar("SELECT line FROM escrow.line_placing WHERE placed = 'UNPOSTED'")
+    )
     proposal = world.act(CASHIER, lambda uow: escrow.propose_fee(uow, line, case, "合同约定由付款人承担"))
     world.act(CHECKER, lambda uow: escrow.confirm_decision(uow, world.desk, proposal.id))
     assert (world.breaks(), world.figures(case)[:2]) == ([], ("FUNDED", 9950))
@@ -140,7 +142,9 @@ def test_a_fee_is_booked_by_two_persons(world: World) -> None:
 
 def test_third_person_pays_and_the_payer_is_recorded(world: World) -> None:
     case = world.open(terms(fens=(10466820,)))
-    world.notice(world.line("SD1", 10464820, party_name="代付人徐先生", party_account="9900000000000001", text="代付"))
+    world.notice(
+        world.line("SD1", 10464820, party_name="代付人徐先生", party_account="9900000000000001", text="代付")
+    )
     assert world.events[0]["third_party"] is True
     assert world.figures(case)[0] == "PART_FUNDED"
     world.notice(world.line("SD1", 1000, party_name="付**", party_account=""))
@@ -162,7 +166,10 @@ def test_money_in_suspense_is_split_to_the_fen_by_two(world: World) -> None:
     assert (world.case(one)["flags"], world.case(two)["flags"]) == (["SUSPENSE"], ["SUSPENSE"])
 
     def propose(a: int, b: int) -> escrow.Result:
-        found: escrow.Result = world.act(CASHIER, lambda uow: escrow.propose_split(uow, waiting["line"], [(one, a), (two, b)], "付款人说明"))
+        found: escrow.Result = world.act(
+            CASHIER,
+            lambda uow: escrow.propose_split(uow, waiting["line"], [(one, a), (two, b)], "付款人说明"),
+        )
         return found
 
     with pytest.raises(Refused, match="PARTS_NOT_SUM"):
@@ -185,7 +192,9 @@ def test_a_top_up_is_an_order_with_lines_on_both_sides(world: World) -> None:
     case = world.open(terms(fens=(10000,)))
     world.notice(world.line("SD1", 10000))
     world.draft(case, 4000, rail=PURSE)
-    top_up = world.act(CASHIER, lambda uow: escrow.draft_top_up(uow, world.desk, case, to_rail=PURSE, fen=4000, rail=HOUSE)).id
+    top_up = world.act(
+        CASHIER, lambda uow: escrow.draft_top_up(uow, world.desk, case, to_rail=PURSE, fen=4000, rail=HOUSE)
+    ).id
     world.send(world.approve(top_up))
     assert world.number(top_up) == "H1IT1"
     world.paid(top_up)
@@ -193,7 +202,9 @@ def test_a_top_up_is_an_order_with_lines_on_both_sides(world: World) -> None:
     payout = world.look(lambda uow: uow.scalar("SELECT id FROM escrow.payment_order WHERE rail = 'purse'"))
     world.send(world.approve(payout))
     world.notice(world.line("P000", 4000, our_number="H1IT1"), rail=PURSE)
-    world.day("P000", 0, world.line("P000", 4000, "DBIT", our_number=world.number(payout)), rail=PURSE, kind="bill")
+    world.day(
+        "P000", 0, world.line("P000", 4000, "DBIT", our_number=world.number(payout)), rail=PURSE, kind="bill"
+    )
     assert world.look(lambda uow: escrow.list_listed_items(uow)) == []
     accounts = {a["rail"]: a["ledger_fen"] for a in world.look(lambda uow: escrow.custody_accounts(uow))}
     assert accounts == {HOUSE: 6000, PURSE: 0}
@@ -221,7 +232,9 @@ def test_reconcile_names_every_difference_and_run_again_changes_nothing(world: W
     world.at("2026-04-03T06:00")
 
     def run() -> escrow.Result:
-        found: escrow.Result = world.act(SYSTEM, lambda uow: escrow.reconcile_day(uow, day + timedelta(days=1)))
+        found: escrow.Result = world.act(
+            SYSTEM, lambda uow: escrow.reconcile_day(uow, day + timedelta(days=1))
+        )
         return found
 
     run()

@@ -20,8 +20,8 @@ import pytest
 from sqlalchemy import Engine
 
 import escrow
-from escrow.rails import OrderOutcome, StatementInfo, StatementLine, all_rails
 from escrow.rails import Advice as RailAdvice
+from escrow.rails import OrderOutcome, StatementInfo, StatementLine, all_rails
 from foundation.actors import SYSTEM
 from foundation.keys import KeyStore
 from schemas.money import Fen, split_evenly
@@ -30,9 +30,19 @@ from tests.escrow.world import CASHIER, CHECKER, RELEASER, World
 PACK = Path(__file__).parents[2] / "sandbox" / "story_pack" / "contract" / "scenarios"
 BANK, ALIPAY = "bank_direct", "alipay"
 PARENT = "9900339900000100000"
-DISPUTES = {row["dispute"]: row for row in csv.DictReader((PACK / "disputes.csv").read_text("utf-8").splitlines())}
+DISPUTES = {
+    row["dispute"]: row for row in csv.DictReader((PACK / "disputes.csv").read_text("utf-8").splitlines())
+}
 OTHERS = {"TWO_TRACKS", "COURT_WITHDRAWN", "SEQ_HOLE", "PARKED"}  # flags of the registry, not of the escrow
-FIGURES = ("funded_fen", "balance_fen", "held_fen", "in_transit_fen", "released_fen", "refunded_fen", "suspense_fen")
+FIGURES = (
+    "funded_fen",
+    "balance_fen",
+    "held_fen",
+    "in_transit_fen",
+    "released_fen",
+    "refunded_fen",
+    "suspense_fen",
+)
 
 
 @pytest.fixture(scope="module")
@@ -65,11 +75,16 @@ class Story(World):
         seen: list[str] = []
         for dispute, wanted in step["escrow"].items():
             if dispute == "_parent":
-                assert self.look(lambda uow: escrow.suspense_fen(uow, PARENT)) == wanted["suspense_fen"], step["step"]
+                assert self.look(lambda uow: escrow.suspense_fen(uow, PARENT)) == wanted["suspense_fen"], (
+                    step["step"]
+                )
                 continue
             found = self.case(DISPUTES[dispute]["mediation_no"])
             told = {"state": found["state"], **{name: found[name] for name in FIGURES}}
-            assert told == {"state": wanted["state"], **{name: wanted[name] for name in FIGURES}}, (self.name, step["step"])
+            assert told == {"state": wanted["state"], **{name: wanted[name] for name in FIGURES}}, (
+                self.name,
+                step["step"],
+            )
             seen += found["flags"]
         ours = {flag for flag in step["flags"] if flag.split(":")[0] not in OTHERS}
         assert set(seen) == ours, (self.name, step["step"])
@@ -77,16 +92,26 @@ class Story(World):
 
     def bank(self, name: str) -> escrow.Result:
         content = (PACK / self.name / name).read_bytes()
+
         def take(uow: Any) -> escrow.Result:
             context = self.desk.context(uow, BANK)
             advice = self.desk.rail(BANK).statement(content, context)
             assert advice.findings == ()
             return escrow.take_advice(uow, self.desk, BANK, advice)
+
         found: escrow.Result = self.act(SYSTEM, take)
         assert found.findings == []
         return found
 
-    def agree(self, dispute: str, fens: list[int] | None = None, *, opened: bool = True, due: list[date] | None = None, **more: Any) -> None:
+    def agree(
+        self,
+        dispute: str,
+        fens: list[int] | None = None,
+        *,
+        opened: bool = True,
+        due: list[date] | None = None,
+        **more: Any,
+    ) -> None:
         row = DISPUTES[dispute]
         agreed = int(row["agreed_fen"])
         fens = fens or [agreed]
@@ -117,7 +142,9 @@ class Story(World):
         for path in sorted((PACK / self.name).glob("*pain001*")):
             paid = payee_of(path.read_text("utf-8"))
             if paid["name"] == payee:
-                found.append(escrow.PayAccount(BANK, paid["account"], payee, paid["bank"], paid["bank_name"], "card"))
+                found.append(
+                    escrow.PayAccount(BANK, paid["account"], payee, paid["bank"], paid["bank_name"], "card")
+                )
         return tuple(found)
 
     def payer_accounts(self, dispute: str, payer: str) -> tuple[escrow.PayAccount, ...]:
@@ -128,9 +155,21 @@ class Story(World):
 
     def subaccount(self, dispute: str) -> None:
         number = DISPUTES[dispute]["subaccount"]
-        self.act(SYSTEM, lambda uow: escrow.record_subaccount(uow, self.desk, self.cases[dispute], BANK, number))
+        self.act(
+            SYSTEM, lambda uow: escrow.record_subaccount(uow, self.desk, self.cases[dispute], BANK, number)
+        )
 
-    def pay(self, dispute: str, file: str | None, fen: int, *, sent: bool = True, instalment: int = 1, rail: str = BANK, **more: Any) -> UUID:
+    def pay(
+        self,
+        dispute: str,
+        file: str | None,
+        fen: int,
+        *,
+        sent: bool = True,
+        instalment: int = 1,
+        rail: str = BANK,
+        **more: Any,
+    ) -> UUID:
         order = self.draft(self.cases[dispute], fen, rail=rail, instalment=instalment, **more)
         return self.approve_and_send(order, file, sent)
 
@@ -142,7 +181,9 @@ class Story(World):
             self.act(SYSTEM, lambda uow: escrow.dispatch(uow, self.desk, order))
             (claim,) = self.act(SYSTEM, lambda uow: escrow.claim_to_send(uow, self.desk))
             if file is not None:
-                assert facts(claim.request.document.decode()) == facts((PACK / self.name / file).read_text("utf-8"))
+                assert facts(claim.request.document.decode()) == facts(
+                    (PACK / self.name / file).read_text("utf-8")
+                )
         return order
 
 
@@ -278,6 +319,7 @@ def test_s08_system_error_then_the_query_says_paid(story: Callable[[str], Story]
             advice = RailAdvice(kind, outcomes=(one,), ask=("OQAL202700000009",) if kind == "notice" else ())  # type: ignore[arg-type]
             told = "QUERY" if source == "NOTICE" else source
             s.act(SYSTEM, lambda uow: escrow.take_advice(uow, s.desk, ALIPAY, advice, source=told))  # type: ignore[arg-type]
+
         return say
 
     def send(s: Story) -> None:
@@ -344,10 +386,18 @@ def test_s12_payee_dies_before_the_second_part(story: Callable[[str], Story]) ->
                              accounts=(escrow.PayAccount(BANK, "9955000033055025297", "欧阳红国", "402339900012", "瓯栖农村合作银行石坦乡支行", "card"),))  # fmt: skip
 
     def dead(s: Story) -> None:
-        s.act(SYSTEM, lambda uow: escrow.place_stop_by_rule(uow, s.cases["S019"], "PAYEE_DEAD", "PAYEE_DEAD", "人口库核查", payee="A1"))
+        s.act(
+            SYSTEM,
+            lambda uow: escrow.place_stop_by_rule(
+                uow, s.cases["S019"], "PAYEE_DEAD", "PAYEE_DEAD", "人口库核查", payee="A1"
+            ),
+        )
 
     def replaced(s: Story) -> None:
-        proposal = s.act(CASHIER, lambda uow: escrow.propose_payee(uow, s.cases["S019"], "A1", heir, "继承", "继承公证书1号"))
+        proposal = s.act(
+            CASHIER,
+            lambda uow: escrow.propose_payee(uow, s.cases["S019"], "A1", heir, "继承", "继承公证书1号"),
+        )
         s.act(CHECKER, lambda uow: escrow.confirm_decision(uow, s.desk, proposal.id))
 
     s.play({
@@ -357,4 +407,3 @@ def test_s12_payee_dies_before_the_second_part(story: Callable[[str], Story]) ->
         5: replaced,
         6: lambda s: s.pay("S019", "06_pain001_heir.xml", 5475979, instalment=2),
     })  # fmt: skip
-

@@ -35,7 +35,9 @@ def test_python_refuses_what_the_table_has_not(machine: StateMachine) -> None:
             with pytest.raises(IllegalMove):
                 machine.next(state, event)
         else:
-            assert {machine.next(state, event, {m.guard} if m.guard else set()) for m in moves} <= {m.next for m in moves}
+            assert {machine.next(state, event, {m.guard} if m.guard else set()) for m in moves} <= {
+                m.next for m in moves
+            }
 
 
 def test_escrow_table_is_that_of_the_design() -> None:
@@ -53,7 +55,9 @@ def test_escrow_table_is_that_of_the_design() -> None:
 
 def test_unknown_is_left_by_an_answer_or_a_line_only() -> None:
     assert {m.event for m in PAYMENT_OUTCOME.moves if m.state == "UNKNOWN"} == {"answer", "line"}
-    assert all(m.next != "UNKNOWN" for m in PAYMENT_OUTCOME.moves if m.state in ("ACCEPTED", "IN_PROCESS", "REFUSED"))
+    assert all(
+        m.next != "UNKNOWN" for m in PAYMENT_OUTCOME.moves if m.state in ("ACCEPTED", "IN_PROCESS", "REFUSED")
+    )
 
 
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda m: m.name)
@@ -84,7 +88,11 @@ def _row(world: World, machine: str) -> UUID:
     if machine in ("payment_order", "payment_outcome"):
         order = world.approve(world.draft(case, 10000))
         world.send(order, "ACCEPTED")
-        return order if machine == "payment_order" else world.look(lambda uow: uow.scalar("SELECT id FROM escrow.rail_attempt"))
+        return (
+            order
+            if machine == "payment_order"
+            else world.look(lambda uow: uow.scalar("SELECT id FROM escrow.rail_attempt"))
+        )
     if machine == "freeze":
         import escrow
         from foundation.actors import SYSTEM
@@ -93,9 +101,8 @@ def _row(world: World, machine: str) -> UUID:
         world.act(SYSTEM, lambda uow: escrow.take_court_document(uow, paper))
         return world.look(lambda uow: uow.scalar("SELECT id FROM escrow.freeze"))
     if machine == "decision":
-        from tests.escrow.world import CASHIER, PARENT
-
         import escrow
+        from tests.escrow.world import CASHIER, PARENT
 
         world.notice(world.line(PARENT, 700), account=PARENT)
         line = world.look(lambda uow: escrow.open_suspense(uow))[0]["line"]
@@ -109,13 +116,19 @@ def _force(engine: Engine, table: str, column: str, row: UUID, state: str) -> No
     more = ", close_document = 'x'" if table == "recon_break" else ""
     with engine.begin() as conn:
         conn.execute(text("SET LOCAL session_replication_role = replica"))
-        conn.execute(text(f"UPDATE escrow.{table} SET {column} = :state{more} WHERE id = :id"), {"state": state, "id": row})
+        conn.execute(
+            text(f"UPDATE escrow.{table} SET {column} = :state{more} WHERE id = :id"),
+            {"state": state, "id": row},
+        )
 
 
 def _move(engine: Engine, table: str, column: str, row: UUID, state: str) -> str | None:
     try:
         with engine.begin() as conn:
-            conn.execute(text(f"UPDATE escrow.{table} SET {column} = :state WHERE id = :id"), {"state": state, "id": row})
+            conn.execute(
+                text(f"UPDATE escrow.{table} SET {column} = :state WHERE id = :id"),
+                {"state": state, "id": row},
+            )
     except IntegrityError as error:
         return str(error.orig)
     return None

@@ -32,7 +32,9 @@ def test_unknown_survives_every_interleaving_of_words_that_are_no_answer() -> No
 
 
 def test_what_is_known_is_not_taken_back() -> None:
-    for now, said, source in itertools.product((*OUTCOMES, None), OUTCOMES, ("REPLY", "QUERY", "REPORT", "NOTICE", "PERSON")):
+    for now, said, source in itertools.product(
+        (*OUTCOMES, None), OUTCOMES, ("REPLY", "QUERY", "REPORT", "NOTICE", "PERSON")
+    ):
         after = judge(now, said, source).after  # type: ignore[arg-type]
         if now in ("DONE", "REFUSED"):
             assert after == now
@@ -56,7 +58,10 @@ def asks(world: World) -> list[str]:
 def test_unknown_is_asked_and_answered(world: World, case: UUID) -> None:
     order = world.approve(world.draft(case, 10000))
     world.send(order, "UNKNOWN")
-    assert (world.case(case)["flags"], world.figures(case)) == (["UNKNOWN"], ("RELEASING", 10000, 0, 10000, 0, 0))
+    assert (world.case(case)["flags"], world.figures(case)) == (
+        ["UNKNOWN"],
+        ("RELEASING", 10000, 0, 10000, 0, 0),
+    )
     assert asks(world) == []
     world.at("2026-04-01T09:00:20")
     assert (asks(world), asks(world)) == (["H1I1"], [])
@@ -92,7 +97,9 @@ def test_a_person_settles_unknown_on_paper(world: World, case: UUID) -> None:
         world.act(CASHIER, lambda uow: escrow.propose_settlement(uow, order, "DONE", "柜面查询", "回单1"))
     with pytest.raises(Refused, match="DOCUMENT_REQUIRED"):
         world.act(CASHIER, lambda uow: escrow.propose_settlement(uow, order, "REFUSED", "柜面查询", ""))
-    proposal = world.act(CASHIER, lambda uow: escrow.propose_settlement(uow, order, "REFUSED", "柜面查询", "银行证明1"))
+    proposal = world.act(
+        CASHIER, lambda uow: escrow.propose_settlement(uow, order, "REFUSED", "柜面查询", "银行证明1")
+    )
     world.act(CHECKER, lambda uow: escrow.confirm_decision(uow, world.desk, proposal.id))
     assert (world.order(order)["state"], world.figures(case)) == ("FAILED", ("FUNDED", 10000, 0, 0, 0, 0))
 
@@ -101,7 +108,11 @@ def test_refused_but_the_statement_shows_it_paid(world: World, case: UUID) -> No
     order = world.approve(world.draft(case, 10000))
     world.send(order, "REFUSED", "AC01")
     world.paid(order)
-    assert (world.order(order)["state"], world.figures(case)[0], world.breaks()) == ("PAID", "COMPLETED", ["STATUS"])
+    assert (world.order(order)["state"], world.figures(case)[0], world.breaks()) == (
+        "PAID",
+        "COMPLETED",
+        ["STATUS"],
+    )
 
 
 def test_not_sent_repeats_the_same_bytes_under_the_same_number(world: World, case: UUID) -> None:
@@ -109,12 +120,21 @@ def test_not_sent_repeats_the_same_bytes_under_the_same_number(world: World, cas
     world.act(SYSTEM, lambda uow: escrow.dispatch(uow, world.desk, order))
     (first,) = world.act(SYSTEM, lambda uow: escrow.claim_to_send(uow, world.desk))
     assert world.act(SYSTEM, lambda uow: escrow.claim_to_send(uow, world.desk)) == []
-    world.act(SYSTEM, lambda uow: escrow.take_reply(uow, world.desk, first, WireReply("NOT_SENT", error="ConnectError")))
-    assert (world.order(order)["state"], world.act(SYSTEM, lambda uow: escrow.claim_to_send(uow, world.desk))) == ("DISPATCHING", [])
+    world.act(
+        SYSTEM,
+        lambda uow: escrow.take_reply(uow, world.desk, first, WireReply("NOT_SENT", error="ConnectError")),
+    )
+    assert (
+        world.order(order)["state"],
+        world.act(SYSTEM, lambda uow: escrow.claim_to_send(uow, world.desk)),
+    ) == ("DISPATCHING", [])
     world.at("2026-04-01T09:01")
     (second,) = world.act(SYSTEM, lambda uow: escrow.claim_to_send(uow, world.desk))
     assert second.request.body == first.request.body and second.request.request_id == first.request.request_id
-    world.act(SYSTEM, lambda uow: escrow.take_reply(uow, world.desk, second, WireReply("UNKNOWN", error="ReadTimeout")))
+    world.act(
+        SYSTEM,
+        lambda uow: escrow.take_reply(uow, world.desk, second, WireReply("UNKNOWN", error="ReadTimeout")),
+    )
     assert world.case(case)["flags"] == ["UNKNOWN"]
     assert world.act(SYSTEM, lambda uow: escrow.claim_to_send(uow, world.desk)) == []
     world.say(order, "NOT_SENT", "QUERY")
@@ -122,7 +142,9 @@ def test_not_sent_repeats_the_same_bytes_under_the_same_number(world: World, cas
     (third,) = world.act(SYSTEM, lambda uow: escrow.claim_to_send(uow, world.desk))
     assert third.request.body == first.request.body
     reply = json.dumps({"number": "H1I1", "outcome": "ACCEPTED"}).encode()
-    world.act(SYSTEM, lambda uow: escrow.take_reply(uow, world.desk, third, WireReply("ANSWERED", 200, {}, reply)))
+    world.act(
+        SYSTEM, lambda uow: escrow.take_reply(uow, world.desk, third, WireReply("ANSWERED", 200, {}, reply))
+    )
     assert (world.order(order)["state"], world.order(order)["outcome"]) == ("SENT", "ACCEPTED")
 
 
@@ -141,7 +163,9 @@ def test_a_worker_that_dies_leaves_unknown_and_a_question(world: World, case: UU
     order = world.approve(world.draft(case, 10000))
     world.send(order, None)
     with world.engine.begin() as conn:
-        conn.execute(text("UPDATE escrow.rail_attempt SET lease_until = clock_timestamp() - interval '1 second'"))
+        conn.execute(
+            text("UPDATE escrow.rail_attempt SET lease_until = clock_timestamp() - interval '1 second'")
+        )
     assert world.act(SYSTEM, lambda uow: escrow.claim_to_send(uow, world.desk)) == []
     assert world.order(order)["outcome"] == "UNKNOWN"
     world.at("2026-04-01T09:01")
@@ -157,12 +181,27 @@ def test_the_line_may_come_before_the_reply(world: World, case: UUID) -> None:
     assert (world.order(order)["state"], world.order(order)["outcome"]) == ("PAID", "DONE")
 
 
+def test_a_callback_may_come_before_the_reply(world: World, case: UUID) -> None:
+    order = world.approve(world.draft(case, 10000))
+    world.send(order, None)
+    world.say(order, "DONE", "NOTICE")
+    assert (world.order(order)["state"], world.order(order)["outcome"]) == ("DISPATCHING", None)
+    world.say(order, "ACCEPTED", "REPLY")
+    assert asks(world) == []
+    world.at("2026-04-01T09:01")
+    assert asks(world) == ["H1I1"]
+
+
 def test_one_bad_row_keeps_no_other_back(world: World, case: UUID) -> None:
     one = world.approve(world.draft(case, 4000))
     two = world.approve(world.draft(case, 6000, part=2))
     for order in (one, two):
         world.send(order)
-    rows = (OrderOutcome("NOSUCH", "DONE", "ACSC"), OrderOutcome("H1I1", "REFUSED", "RJCT", "AC04"), OrderOutcome("H1I2", "IN_PROCESS", "ACSP"))
+    rows = (
+        OrderOutcome("NOSUCH", "DONE", "ACSC"),
+        OrderOutcome("H1I1", "REFUSED", "RJCT", "AC04"),
+        OrderOutcome("H1I2", "IN_PROCESS", "ACSP"),
+    )
     advice = Advice("outcome", outcomes=rows, batch=BatchOutcome("B", "UNKNOWN", ""))
     found = world.act(SYSTEM, lambda uow: escrow.take_advice(uow, world.desk, HOUSE, advice))
     assert [(f.code, f.found) for f in found.findings] == [("UNKNOWN_ORIGINAL", "NOSUCH")]
@@ -172,8 +211,14 @@ def test_one_bad_row_keeps_no_other_back(world: World, case: UUID) -> None:
 
 def test_a_batch_says_nothing_of_those_it_leaves_out(world: World, case: UUID) -> None:
     for n in range(3):
-        world.act(SYSTEM, lambda uow, n=n: escrow.import_sent_instruction(uow, HOUSE, f"OLD{n}", 100, batch_no="B1"))  # type: ignore[misc]
-    advice = Advice("outcome", outcomes=(OrderOutcome("OLD0", "REFUSED", "RJCT"),), batch=BatchOutcome("B1", "UNKNOWN", "PART"))
+        world.act(
+            SYSTEM, lambda uow, n=n: escrow.import_sent_instruction(uow, HOUSE, f"OLD{n}", 100, batch_no="B1")
+        )  # type: ignore[misc]
+    advice = Advice(
+        "outcome",
+        outcomes=(OrderOutcome("OLD0", "REFUSED", "RJCT"),),
+        batch=BatchOutcome("B1", "UNKNOWN", "PART"),
+    )
     world.act(SYSTEM, lambda uow: escrow.take_advice(uow, world.desk, HOUSE, advice))
     said = [world.look(lambda uow, n=n: escrow.sent_instruction(uow, f"OLD{n}"))["outcome"] for n in range(3)]  # type: ignore[misc]
     assert said == ["REFUSED", "UNKNOWN", "UNKNOWN"]
@@ -216,7 +261,11 @@ def test_a_smaller_return_is_parked_until_two_persons_take_it(world: World, case
         world.draft(case, 9990)
     proposal = world.act(CASHIER, lambda uow: escrow.propose_short_return(uow, order, "对方行扣手续费"))
     world.act(CHECKER, lambda uow: escrow.confirm_decision(uow, world.desk, proposal.id))
-    assert (world.breaks(), world.order(order)["state"], world.case(case)["flags"]) == ([], "RETURNED", ["RETURNED"])
+    assert (world.breaks(), world.order(order)["state"], world.case(case)["flags"]) == (
+        [],
+        "RETURNED",
+        ["RETURNED"],
+    )
     paid_order(world, case, 9990)
     assert world.figures(case) == ("COMPLETED", 0, 0, 0, 10000, 0)
 
@@ -257,7 +306,12 @@ def test_sub_accounts_are_asked_for_until_there_is_one(world: World) -> None:
     world.at("2026-04-01T09:02")
     (again,) = world.act(SYSTEM, lambda uow: escrow.claim_subaccounts(uow, world.desk))
     assert again.request.request_id == claim.request.request_id
-    world.act(SYSTEM, lambda uow: escrow.take_reply(uow, world.desk, again, WireReply("ANSWERED", 200, {}, b'{"account": "S4"}')))
+    world.act(
+        SYSTEM,
+        lambda uow: escrow.take_reply(
+            uow, world.desk, again, WireReply("ANSWERED", 200, {}, b'{"account": "S4"}')
+        ),
+    )
     assert world.figures(case)[0] == "OPEN"
     world.at("2026-04-02T09:02")
     assert world.act(SYSTEM, lambda uow: escrow.claim_subaccounts(uow, world.desk)) == []

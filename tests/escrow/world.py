@@ -51,7 +51,12 @@ def made_up_desk() -> escrow.RailDesk:
 
 
 def terms(
-    key: str = "1", fens: tuple[int, ...] = (10000,), *, due: date = date(2026, 5, 12), payees: int = 1, **more: Any
+    key: str = "1",
+    fens: tuple[int, ...] = (10000,),
+    *,
+    due: date = date(2026, 5, 12),
+    payees: int = 1,
+    **more: Any,
 ) -> escrow.AgreementTerms:
     """An agreement of a payer R1 and payees A1, A2 … who share each instalment evenly, the rest on the last."""
     seats = [f"A{n}" for n in range(1, payees + 1)]
@@ -65,7 +70,9 @@ def terms(
         )
         for seat in seats
     ]  # fmt: skip
-    payer = escrow.PartyTerms("R1", "PAYER", f"付款人{key}", accounts=(escrow.PayAccount(HOUSE, f"98{key}", f"付款人{key}"),))
+    payer = escrow.PartyTerms(
+        "R1", "PAYER", f"付款人{key}", accounts=(escrow.PayAccount(HOUSE, f"98{key}", f"付款人{key}"),)
+    )
     instalments = []
     for at, fen in enumerate(fens):
         share = fen // payees
@@ -120,7 +127,14 @@ class World:
     def figures(self, ref: UUID | str) -> tuple[Any, ...]:
         """state, balance, held, in transit, released, refunded: the columns of the published stories."""
         c = self.case(ref)
-        return (c["state"], c["balance_fen"], c["held_fen"], c["in_transit_fen"], c["released_fen"], c["refunded_fen"])
+        return (
+            c["state"],
+            c["balance_fen"],
+            c["held_fen"],
+            c["in_transit_fen"],
+            c["released_fen"],
+            c["refunded_fen"],
+        )
 
     def open(self, agreement: escrow.AgreementTerms, account: str | None = None, rail: str = HOUSE) -> UUID:
         case_id: UUID = self.act(SYSTEM, lambda uow: escrow.open_escrow(uow, agreement)).id
@@ -128,7 +142,9 @@ class World:
         self.act(SYSTEM, lambda uow: escrow.record_subaccount(uow, self.desk, case_id, rail, number))
         return case_id
 
-    def line(self, account: str, fen: int, direction: str = "CRDT", ref: str | None = None, **more: Any) -> StatementLine:
+    def line(
+        self, account: str, fen: int, direction: str = "CRDT", ref: str | None = None, **more: Any
+    ) -> StatementLine:
         self.sequence += 1
         day = more.pop("day", None) or self.today()
         return StatementLine(
@@ -138,14 +154,18 @@ class World:
 
     def today(self) -> date:
         return date.fromisoformat(
-            self.look(lambda uow: uow.scalar("SELECT (exchange.now() AT TIME ZONE 'Asia/Shanghai')::date::text"))
+            self.look(
+                lambda uow: uow.scalar("SELECT (exchange.now() AT TIME ZONE 'Asia/Shanghai')::date::text")
+            )
         )
 
     def notice(self, *lines: StatementLine, account: str | None = None, rail: str = HOUSE) -> escrow.Result:
         """A booked notice with these lines."""
         self.sequence += 1
         name = f"N{self.sequence}"
-        info = StatementInfo(account or lines[0].account, name, "notice", day=lines[0].booking_date, lines=len(lines))
+        info = StatementInfo(
+            account or lines[0].account, name, "notice", day=lines[0].booking_date, lines=len(lines)
+        )
         return self.take(rail, [info], [_of(line, name) for line in lines])
 
     def day(
@@ -169,10 +189,22 @@ class World:
         found: escrow.Result = self.act(SYSTEM, lambda uow: escrow.take_advice(uow, self.desk, rail, advice))
         return found
 
-    def draft(self, case_id: UUID, fen: int, *, by: Actor = CASHIER, instalment: int = 1, payee: str = "A1", **more: Any) -> UUID:
+    def draft(
+        self,
+        case_id: UUID,
+        fen: int,
+        *,
+        by: Actor = CASHIER,
+        instalment: int = 1,
+        payee: str = "A1",
+        **more: Any,
+    ) -> UUID:
         more.setdefault("rail", HOUSE)
         found: escrow.Result = self.act(
-            by, lambda uow: escrow.draft_order(uow, self.desk, case_id, instalment=instalment, payee=payee, fen=fen, **more)
+            by,
+            lambda uow: escrow.draft_order(
+                uow, self.desk, case_id, instalment=instalment, payee=payee, fen=fen, **more
+            ),
         )
         assert found.id is not None
         return found.id
@@ -192,23 +224,36 @@ class World:
         return self.say(order, outcome, "REPLY", code)
 
     def say(self, order: UUID, outcome: str, source: str, code: str = "") -> escrow.Result:
-        row = self.look(lambda uow: uow.one("SELECT rail, number FROM escrow.payment_order WHERE id = :id", id=order))
+        row = self.look(
+            lambda uow: uow.one("SELECT rail, number FROM escrow.payment_order WHERE id = :id", id=order)
+        )
         found: escrow.Result = self.act(
             SYSTEM,
-            lambda uow: escrow.record_outcome(uow, self.desk, row["rail"], row["number"], outcome, source, code=code),  # type: ignore[arg-type]
+            lambda uow: escrow.record_outcome(
+                uow, self.desk, row["rail"], row["number"], outcome, source, code=code
+            ),  # type: ignore[arg-type]
         )
         return found
 
     def number(self, order: UUID) -> str:
-        return str(self.look(lambda uow: uow.scalar("SELECT number FROM escrow.payment_order WHERE id = :id", id=order)))
+        return str(
+            self.look(
+                lambda uow: uow.scalar("SELECT number FROM escrow.payment_order WHERE id = :id", id=order)
+            )
+        )
 
     def order(self, order: UUID) -> dict[str, Any]:
-        return dict(self.look(lambda uow: uow.one("SELECT * FROM escrow.payment_order WHERE id = :id", id=order)))
+        return dict(
+            self.look(lambda uow: uow.one("SELECT * FROM escrow.payment_order WHERE id = :id", id=order))
+        )
 
     def paid(self, order: UUID, **more: Any) -> escrow.Result:
         """The booked debit that proves an order."""
         row = self.order(order)
-        return self.notice(self.line(row["debit_account"], row["amount_fen"], "DBIT", our_number=row["number"], **more), rail=row["rail"])
+        return self.notice(
+            self.line(row["debit_account"], row["amount_fen"], "DBIT", our_number=row["number"], **more),
+            rail=row["rail"],
+        )
 
     def breaks(self) -> list[str]:
         return [row["kind"] for row in self.look(lambda uow: escrow.list_breaks(uow))]

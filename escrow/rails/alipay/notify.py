@@ -116,13 +116,18 @@ def parse_form(raw: bytes) -> dict[str, str]:
     return form
 
 
+def charset_of(form: dict[str, str]) -> str:
+    """Python's name of the charset that a parsed form names."""
+    return _CHARSETS[form.get("charset", "utf-8").lower()]
+
+
 def _check_signature(form: dict[str, str], ctx: RailContext) -> None:
     if not form["sign"]:
         _refuse("SIGNATURE_MISSING", "sign", "absent", _SIGNED)
     if form.get("sign_type", "RSA2") != "RSA2":
         _refuse("ALGORITHM_UNSUPPORTED", "sign_type", form["sign_type"][:20], "RSA2")
     text = signing.canonical_text(form, ("sign", "sign_type"))
-    charset = _CHARSETS[form.get("charset", "utf-8").lower()]
+    charset = charset_of(form)
     trusted = ctx.keys.trusted(str(ctx.manifest["id"]))
     if not signing.verify(text.encode(charset), form["sign"], trusted, ctx.now):
         _refuse("SIGNATURE_INVALID", "sign", "does not verify", _SIGNED)
@@ -173,7 +178,7 @@ def _compare(
 
 def _contradiction(told: dict[str, Any], status: str, known: KnownOrder) -> Finding | None:
     """A refusal that is older than the success we know (habit 7): ask, never flip by a notice."""
-    if status not in ("FAIL", "CLOSED") or known.outcome != "DONE":
+    if status not in ("FAIL", "CLOSED") or not (known.told_done or known.outcome == "DONE"):
         return None
     return Finding(
         "LATE_NOTICE",

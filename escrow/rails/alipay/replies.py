@@ -125,13 +125,14 @@ def _at_the_door(node: _Node, incoming: Incoming, ctx: RailContext) -> Advice:
     """error_response is unsigned (habit 5): believed only so far that a query makes sure."""
     code = str(node.value.get("code", ""))
     sub_code, words = str(node.value.get("sub_code", "")), str(node.value.get("sub_msg", ""))
-    if not incoming.number:
+    if incoming.operation not in ("order", "ask"):
         return Advice("nothing", code=code, text=words)
     outcome = cast(Outcome, ctx.manifest["answer"].get(code, "UNKNOWN"))
     if incoming.operation != "order":
         outcome = "UNKNOWN"
     one = OrderOutcome(incoming.number, outcome, code, sub_code, words, may_repeat=outcome == "NOT_SENT")
-    return Advice("outcome", outcomes=(one,), ask=(incoming.number,), code=code)
+    ask = (incoming.number,) if incoming.number else ()
+    return Advice("outcome", outcomes=(one,), ask=ask, code=code)
 
 
 def _check_number(node: _Node, incoming: Incoming) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from escrow.rail_types import Advice, Incoming, RailContext, Reply
-from escrow.rails.alipay import bill, notify, replies
+from escrow.rails.alipay import bill, filed, notify, replies
 from schemas.findings import Finding, Refused
 
 SUCCESS, FAIL = b"success", b"fail"
@@ -17,8 +17,12 @@ def verify(incoming: Incoming, ctx: RailContext) -> Advice:
         return replies.read(incoming, ctx)
     if incoming.operation == "statement" or _is_bill(incoming):
         return statement(incoming.content, ctx)
+    filing = incoming.channel == "file"
+    if filing and filed.is_reply(incoming.content):
+        return filed.read_reply(incoming, ctx)
     try:
-        advice = notify.read(incoming, ctx)
+        own = filing and filed.is_own_request(incoming.content)
+        advice = filed.read_own_request(incoming, ctx) if own else notify.read(incoming, ctx)
     except Refused as refused:
         advice = Advice("nothing", findings=refused.findings)
     advice = dataclasses.replace(advice, findings=_coded(advice.findings, ctx))

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from lxml import etree
 from lxml.builder import ElementMaker
 
-from escrow.rail_types import Instruction, RailContext
+from escrow.rail_types import Advice, Instruction, RailContext
 from escrow.rails.bank_direct.iso import (
     NAMESPACE,
     PAIN_001,
     amount,
+    day,
     every,
     first,
     parse_document,
     path_of,
     refuse,
     text,
+    time,
     yuan,
 )
 from schemas.findings import Finding, Refused
@@ -134,6 +137,48 @@ def check(document: bytes) -> None:
     header = first(message, "GrpHdr")
     assert header is not None
     _control(header, count, total)
+
+
+def read_sent(document: bytes, ctx: RailContext) -> Advice:
+    """A pain.001 of ours given by hand: the instructions that were sent with it. Raises Refused as `check`, and
+    WRONG_RECEIVER where another customer sent it."""
+    check(document)
+    _, message = parse_document(document)
+    customer = text(message, "GrpHdr/InitgPty/Id/OrgId/Othr/Id")
+    if customer and customer != ctx.account("customer"):
+        path = "/CstmrCdtTrfInitn/GrpHdr/InitgPty/Id/OrgId/Othr/Id"
+        refuse("WRONG_RECEIVER", path, customer, ctx.account("customer"))
+    batch, made = text(message, "GrpHdr/MsgId"), time(text(message, "GrpHdr/CreDtTm"))
+    assert made is not None  # required by the XSD
+    sent = [
+        _sent(info, tx, batch, made) for info in every(message, "PmtInf") for tx in every(info, "CdtTrfTxInf")
+    ]
+    return Advice("own", sent=tuple(sent))
+
+
+def _sent(info: etree._Element, tx: etree._Element, batch: str, made: datetime) -> Instruction:
+    money = first(tx, "Amt/InstdAmt")
+    if money is None:
+        refuse("SCHEMA_VIOLATION", path_of(tx) + "/Amt/InstdAmt", "absent", "required")
+    due = day(info, "ReqdExctnDt")
+    assert due is not None  # required by the XSD
+    organisation = first(tx, "Cdtr/Id/OrgId") is not None
+    return Instruction(
+        number=text(tx, "PmtId/EndToEndId"),
+        amount=amount(money),
+        debit_account=text(info, "DbtrAcct/Id/Othr/Id"),
+        payee_name=text(tx, "Cdtr/Nm"),
+        payee_account=text(tx, "CdtrAcct/Id/Othr/Id"),
+        execute_on=due,
+        created_at=made,
+        payee_id=text(tx, "Cdtr/Id/OrgId/Othr/Id" if organisation else "Cdtr/Id/PrvtId/Othr/Id"),
+        payee_id_kind="organisation" if organisation else "person",
+        payee_bank_code=text(tx, "CdtrAgt/FinInstnId/ClrSysMmbId/MmbId"),
+        payee_bank_name=text(tx, "CdtrAgt/FinInstnId/Nm"),
+        purpose=text(tx, "Purp/Prtry"),
+        remark=text(tx, "RmtInf/Ustrd"),
+        batch_id=batch,
+    )
 
 
 def _control(stated: etree._Element, count: int, total: Fen) -> None:

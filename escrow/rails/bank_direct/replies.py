@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, cast
 
-from escrow.rail_types import Advice, BalanceLook, Incoming, OrderOutcome, Outcome, RailContext, ReturnAdvice
+from escrow.rail_types import (
+    Advice,
+    BalanceLook,
+    Incoming,
+    Operation,
+    OrderOutcome,
+    Outcome,
+    RailContext,
+    ReturnAdvice,
+)
 from escrow.rails.bank_direct.iso import time
 from escrow.rails.bank_direct.statuses import outcome_of
 from schemas.findings import Finding, Refused
@@ -47,6 +57,42 @@ def read(incoming: Incoming, ctx: RailContext) -> Advice:
     except Refused as refused:
         return _unreadable(incoming, refused.findings)
     return readers[incoming.operation](told, incoming, ctx)
+
+
+# What a reply given as a bare file answers, by a key that only that reply has. The first that fits decides.
+_TELLS: tuple[tuple[str, Operation], ...] = (
+    ("messages", "missed"),
+    ("ledgerFen", "balance"),
+    ("endToEndId", "ask"),
+    ("subaccount", "open_subaccount"),
+    ("requestId", "order"),
+)
+
+
+def answered(content: bytes) -> Operation:
+    """The request that a bare file is the reply to; "" for what is no reply (an envelope has a payload)."""
+    try:
+        told = parse_json_strict(content, max_bytes=64 * 1024 * 1024)
+    except Refused:
+        return ""
+    if not isinstance(told, dict) or "code" not in told or "payload" in told:
+        return ""
+    return next((operation for key, operation in _TELLS if key in told), "")
+
+
+def read_file(content: bytes, operation: Operation, ctx: RailContext) -> Advice:
+    """A reply that was given as a file: unsigned, so no more than a hint about an order of ours, which is asked."""
+    advice = read(Incoming(content, "reply", operation), ctx)
+    numbers = [one.number for one in advice.outcomes] + [back.number for back in advice.returns]
+    told = sorted({number for number in numbers if number})
+    if ctx.known_order is not None and any(ctx.known_order(number) is None for number in told):
+        wrong = Finding(
+            "UNKNOWN_ORIGINAL", "/endToEndId", told[0], "an order we sent", "park and ask the bank"
+        )
+        return Advice("nothing", findings=(wrong,))
+    if advice.kind not in ("outcome", "return"):
+        return advice
+    return dataclasses.replace(advice, kind="notice", ask=tuple(told))
 
 
 def _form(incoming: Incoming) -> dict[str, Any]:

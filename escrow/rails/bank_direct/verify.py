@@ -9,13 +9,14 @@ import re
 from lxml import etree
 
 from escrow.rail_types import Advice, Incoming, RailContext, Reply
-from escrow.rails.bank_direct import envelope, replies, statements, statuses
+from escrow.rails.bank_direct import envelope, pain001, replies, statements, statuses
 from escrow.rails.bank_direct.iso import (
     CAMT_029,
     CAMT_052,
     CAMT_053,
     CAMT_054,
     PACS_004,
+    PAIN_001,
     PAIN_002,
     parse_document,
     refuse,
@@ -40,10 +41,13 @@ def verify(incoming: Incoming, ctx: RailContext) -> Advice:
     if incoming.operation not in ("", "notify", "statement"):
         return replies.read(incoming, ctx)
     head = incoming.content.lstrip()[:1]
+    answered = replies.answered(incoming.content) if incoming.channel == "file" and head == b"{" else ""
+    if answered:
+        return replies.read_file(incoming.content, answered, ctx)
     try:
         if incoming.channel == "callback" or head == b"{":
             return _from_envelope(incoming, ctx)
-        return statement(incoming.content, ctx)
+        return _document(incoming.content, ctx, own=incoming.channel == "file")
     except Refused as refused:
         advice = Advice(
             "nothing", message_id=_claimed_id(incoming.content), findings=_coded(refused.findings, ctx)
@@ -53,9 +57,18 @@ def verify(incoming: Incoming, ctx: RailContext) -> Advice:
 
 def statement(content: bytes, ctx: RailContext) -> Advice:
     """Read a bare document (a statement file of the drop folder, or any other message). Never raises Refused."""
+    return _document(content, ctx, own=False)
+
+
+def _document(content: bytes, ctx: RailContext, *, own: bool) -> Advice:
+    """`own`: an instruction file of ours is taken, too, as what was sent; only for a file given by hand."""
     try:
         message_type, message = parse_document(content)
-        return _coded_advice(_read(message_type, message, content, ctx), ctx)
+        if own and message_type == PAIN_001:
+            advice = _identified(message_type, message, content, pain001.read_sent(content, ctx))
+        else:
+            advice = _read(message_type, message, content, ctx)
+        return _coded_advice(advice, ctx)
     except Refused as refused:
         return Advice("nothing", findings=_coded(refused.findings, ctx))
 
@@ -117,6 +130,10 @@ def _read(message_type: str, message: etree._Element, raw: bytes, ctx: RailConte
         advice = statuses.read_cancel_answer(message, ctx)
     else:
         refuse("SCHEMA_VIOLATION", "/Document", message_type, "a message of the bank")
+    return _identified(message_type, message, raw, advice)
+
+
+def _identified(message_type: str, message: etree._Element, raw: bytes, advice: Advice) -> Advice:
     message_id = text(message, "GrpHdr/MsgId") or text(message, "Assgnmt/Id")
     return dataclasses.replace(
         advice, message_id=message_id, message_type=message_type, compare_digest=sha256_hex(raw)

@@ -33,7 +33,9 @@ def order(instruction: Instruction, ctx: RailContext) -> OutgoingRequest:
 
 def wrap(document: bytes, ctx: RailContext) -> OutgoingRequest:
     body = json.dumps({"id": ctx.request_id, "seq": ctx.sequence, "order": document.decode()}).encode()
-    return OutgoingRequest("POST", "pay", "order", "", body, {"x-id": ctx.request_id}, document, ctx.request_id)
+    return OutgoingRequest(
+        "POST", "pay", "order", "", body, {"x-id": ctx.request_id}, document, ctx.request_id
+    )
 
 
 def ask(instruction: Instruction, ctx: RailContext) -> OutgoingRequest:
