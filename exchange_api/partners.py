@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from connectors import Connector, all_connectors
+from exchange_api.bodies import TooLarge, read_body
+from exchange_api.lanes import WAITING, Full, Lane
+from exchange_api.problem import problem
+from exchange_api.quiet_log import shown
 from foundation.clock import clock_now
 from foundation.unit_of_work import unit_of_work
 from hub.known import known_for
@@ -24,29 +28,13 @@ from schemas.findings import Finding, Refused
 log = logging.getLogger("concord.exchange")
 
 
-class TooLarge(Exception):
-    """The body is over the endpoint's limit."""
-
-
-async def read_body(request: Request, most: int) -> bytes:
-    """The body, at most ``most`` bytes; stops reading as soon as it is over. Raises TooLarge."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > most:
-        raise TooLarge
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > most:
-            raise TooLarge
-    return bytes(body)
-
-
 def partner_routes(hub: Hub) -> APIRouter:
     """All partners' endpoints under ``/partners/<id>``."""
     router = APIRouter(prefix="/partners", include_in_schema=False)
     for adapter in all_connectors().values():
         if adapter.service is None:
             continue
+        lane = Lane()
         by_path: dict[tuple[str, str], list[Endpoint]] = {}
         for endpoint in adapter.service.ENDPOINTS:
             by_path.setdefault((endpoint.method, endpoint.path), []).append(endpoint)
@@ -55,7 +43,7 @@ def partner_routes(hub: Hub) -> APIRouter:
         for (method, path), endpoints in by_path.items():
             router.add_api_route(
                 f"/{adapter.id}{path}",
-                _handler(hub, adapter, endpoints[0]),
+                _handler(hub, adapter, endpoints[0], lane),
                 methods=[method],
                 name=endpoints[0].operation,
             )
@@ -65,7 +53,9 @@ def partner_routes(hub: Hub) -> APIRouter:
 def _serve_wsdl(router: APIRouter, adapter: Connector, endpoint: Endpoint) -> None:
     async def wsdl(request: Request) -> Response:
         if "wsdl" not in {key.lower() for key in request.query_params}:
-            return Response("GET ?wsdl for the contract", status_code=405, headers={"Allow": "POST"})
+            answer = problem(405, "HTTP_405", "GET ?wsdl gives the contract; calls are POST")
+            answer.headers["Allow"] = "POST"
+            return answer
         assert endpoint.wsdl is not None
         here = str(request.url.replace(query="")).encode()
         return Response(endpoint.wsdl.replace(b"{{ADDRESS}}", here), media_type="text/xml; charset=utf-8")
@@ -73,23 +63,32 @@ def _serve_wsdl(router: APIRouter, adapter: Connector, endpoint: Endpoint) -> No
     router.add_api_route(f"/{adapter.id}{endpoint.path}", wsdl, methods=["GET"], name="wsdl")
 
 
-def _handler(hub: Hub, adapter: Connector, endpoint: Endpoint) -> Callable[[Request], Any]:
+def _handler(hub: Hub, adapter: Connector, endpoint: Endpoint, lane: Lane) -> Callable[[Request], Any]:
     async def handle(request: Request) -> Response:
-        plain = _plain_request(request, endpoint, b"", adapter)
+        plain = _plain_request(request, adapter)
         try:
             body = await read_body(request, endpoint.max_bytes)
         except TooLarge:
-            finding = Finding(
-                "TOO_LARGE",
-                "/",
-                f"over {endpoint.max_bytes} bytes",
-                f"at most {endpoint.max_bytes} bytes",
-            )
-            return _response(endpoint.refuse((finding,), plain))
-        answer = await run_in_threadpool(_work, hub, adapter, endpoint, plain, body)
-        return _response(answer)
+            return _response(endpoint.refuse((_too_large(endpoint.max_bytes),), plain))
+        try:
+            return _response(await lane.run(_work, hub, adapter, endpoint, plain, body))
+        except Full:
+            log.warning("more than %s calls of %s at once", WAITING, adapter.id)
+        except Exception as error:
+            # Stored or not, it was not taken: the partner sends it again, and finds what became of it.
+            log.error("a call of %s could not be taken: %s", adapter.id, shown(error))
+        return _response(endpoint.refuse((_busy(),), plain))
 
     return handle
+
+
+def _too_large(most: int) -> Finding:
+    return Finding("TOO_LARGE", "/", f"over {most} bytes", f"at most {most} bytes")
+
+
+def _busy() -> Finding:
+    """Our own trouble, in words that the adapter turns into its partner's code for "come back later"."""
+    return Finding("UNAVAILABLE", "service", "busy", "send the same again later")
 
 
 def _work(hub: Hub, adapter: Connector, endpoint: Endpoint, plain: HttpRequest, body: bytes) -> HttpAnswer:
@@ -107,15 +106,13 @@ def _work(hub: Hub, adapter: Connector, endpoint: Endpoint, plain: HttpRequest, 
     return endpoint.answer(outcomes, request)
 
 
-def _plain_request(request: Request, endpoint: Endpoint, body: bytes, adapter: Connector) -> HttpRequest:
-    from datetime import UTC, datetime
-
+def _plain_request(request: Request, adapter: Connector) -> HttpRequest:
     prefix = f"/partners/{adapter.id}"
     return HttpRequest(
         method=request.method,
         path=request.url.path.removeprefix(prefix),
         headers={name.lower(): value for name, value in request.headers.items()},
-        body=body,
+        body=b"",
         received_at=datetime.now(UTC),
         query=dict(request.query_params),
         path_params=dict(request.path_params),

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 import case_registry
+from exchange_api.quiet_log import shown
 from schemas.findings import FINDING_CODES, Finding, Refused
 from schemas.state_machine import IllegalMove
 
@@ -31,7 +32,14 @@ STATUS_OF = {
     "CERT_UNKNOWN": 401,
     "TIMESTAMP_EXPIRED": 401,
     "NONCE_REPLAYED": 401,
+    "RATE_LIMITED": 429,
+    "UNAVAILABLE": 503,
 }
+# PostgreSQL's classes: a constraint or one of our triggers said no; trouble that goes away by itself (no
+# connection, no room, shut down, locks and deadlocks, too slow).
+INVARIANT = ("23", "P0001")
+PASSING = ("08", "40", "53", "55", "57", "58")
+BUSY_S = 2
 
 
 class Forbidden(Exception):
@@ -117,13 +125,27 @@ def install(app: FastAPI) -> None:
         answer.headers.update(error.headers or {})
         return answer
 
-    @app.exception_handler(DBAPIError)
-    def _database(_request: Request, error: DBAPIError) -> JSONResponse:
-        if "check_violation" in str(getattr(error.orig, "sqlstate", "")) or getattr(
-            error.orig, "sqlstate", ""
-        ) in ("23514", "23505", "23503"):
-            return problem(409, "INVARIANT", str(error.orig).splitlines()[0][:300])
-        log.error("database trouble: %s", error)
-        answer = problem(503, "BUSY", "数据库暂时不可用，请稍后重试")
-        answer.headers["Retry-After"] = "2"
-        return answer
+    @app.exception_handler(SQLAlchemyError)
+    def _database(_request: Request, error: SQLAlchemyError) -> JSONResponse:
+        return database_problem(error)
+
+
+def database_problem(error: SQLAlchemyError) -> JSONResponse:
+    """What the database said, as a problem: bad value, broken invariant, or trouble that passes.
+
+    Raises the error itself where it is a fault of ours.
+    """
+    original = getattr(error, "orig", None)
+    state = str(getattr(original, "sqlstate", "") or "")
+    if state.startswith(INVARIANT):
+        return problem(409, "INVARIANT", str(original).splitlines()[0][:300])
+    if state.startswith("22") or isinstance(error, DataError):
+        return refused_problem(
+            [Finding("SCHEMA_VIOLATION", "/", "a value no field can hold", "text, numbers, dates")]
+        )
+    if state and not state.startswith(PASSING):
+        raise error
+    log.error("database trouble: %s", shown(error))
+    answer = problem(503, "BUSY", "数据库暂时不可用，请稍后重试")
+    answer.headers["Retry-After"] = str(BUSY_S)
+    return answer

@@ -16,6 +16,7 @@ def make_engine(url: str, *, pool_size: int = POOL_SIZE, timeout_ms: int = STATE
         url,
         pool_size=pool_size,
         max_overflow=POOL_OVERFLOW,
+        hide_parameters=True,  # an error's text goes to logs: no personal data in it
         pool_pre_ping=True,
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,

@@ -57,7 +57,7 @@ def refuse(findings: tuple[Finding, ...], request: HttpRequest) -> HttpAnswer:
         ],
     }
     headers = {"Content-Type": "application/problem+json"}
-    if status == 429:
+    if status in (429, 503):
         headers["Retry-After"] = "60"
     return HttpAnswer(status, json.dumps(problem, ensure_ascii=False).encode(), headers)
 

@@ -81,7 +81,8 @@ def refuse(findings: tuple[Finding, ...], request: HttpRequest) -> HttpAnswer:
         f"<traceNo>{sha256_hex(request.body)[:16]}</traceNo></ServiceFault>"
     )
     number = int(code[1:]) if code[1:].isdigit() else 0
-    return HttpAnswer(500, write_fault("Client", f"CTX-{number:04d}", detail), _XML)
+    blame = "Server" if first.code == "UNAVAILABLE" else "Client"
+    return HttpAnswer(500, write_fault(blame, f"CTX-{number:04d}", detail), _XML)
 
 
 def code_of(findings: tuple[Finding, ...]) -> str:

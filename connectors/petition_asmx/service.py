@@ -81,7 +81,8 @@ def refuse(findings: tuple[Finding, ...], request: HttpRequest) -> HttpAnswer:
     told = json.loads(first.partner_code or ERRORS.get(first.code, ERRORS["default"]))
     if not operation:
         detail = f"{first.code} {first.path} {told['Message']}"
-        return HttpAnswer(500, write_fault("Client", detail), _XML)
+        blame = "Server" if first.code == "UNAVAILABLE" else "Client"
+        return HttpAnswer(500, write_fault(blame, detail), _XML)
     told["Detail"] = ";".join(f"{each.path}={each.code}" for each in findings[:20])[:1000]
     return _written(operation, json.dumps(told, ensure_ascii=False, separators=(",", ":")))
 
