@@ -19,7 +19,12 @@ def greeting(system: System) -> str:
     if "airflow" in urls:
         rows.insert(2, ("运行调度 Airflow", urls["airflow"]))
     logins = system.var_dir / "run" / "logins.json"
-    lines = ["", "Concord is up.", *(f"  {url:<32}{name}" for name, url in rows), ""]
+    lines = [
+        "",
+        f"Concord is up after {system.seconds():.1f} s.",
+        *(f"  {url:<32}{name}" for name, url in rows),
+        "",
+    ]
     lines.append(f"  log-in names (console): {' '.join(read(logins))}")
     lines.append(f"    passwords: {logins}")
     if "airflow" in urls:

@@ -140,7 +140,11 @@ class System:
     # -- for the parts ---------------------------------------------------------------------------------
 
     def say(self, text: str) -> None:
-        self.options.say(f"[{time.monotonic() - self._began:6.1f} s] {text}")
+        self.options.say(f"[{self.seconds():6.1f} s] {text}")
+
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.monotonic() - self._began
 
     def urls(self) -> dict[str, str]:
         """Addresses of this copy's services, for people and for tests."""

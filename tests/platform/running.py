@@ -70,7 +70,7 @@ class Run:
             time.sleep(0.2)
 
     def wait_up(self, within_s: float) -> None:
-        self.wait(lambda: "Concord is up." in self.output(), within_s, "everything up, story told")
+        self.wait(lambda: "Concord is up" in self.output(), within_s, "everything up, story told")
 
     def ended(self, within_s: float) -> int:
         """Exit code of a run that ends by itself."""
