@@ -48,11 +48,8 @@ def journal(uow: UnitOfWork, kind: str, ref: str, digest: bytes, **detail: Any) 
 def verify_day(uow: UnitOfWork, day: str) -> int | None:
     """Number of the first line of that day's chain that does not verify, or None when all do."""
     prev = GENESIS
-    expected = 0
-    for row in uow.conn.exec_driver_sql(
-        "SELECT * FROM exchange.journal WHERE day = %s ORDER BY no", (day,)
-    ).mappings():
-        expected += 1
+    rows = uow.conn.exec_driver_sql("SELECT * FROM exchange.journal WHERE day = %s ORDER BY no", (day,))
+    for expected, row in enumerate(rows.mappings(), start=1):
         at = row["at"].isoformat(timespec="microseconds")
         line = orjson.dumps(
             [row["no"], at, row["kind"], row["ref"], bytes(row["digest"]).hex(), row["actor"], row["detail"]],
