@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors import Connector, all_connectors, connectors_named
-from hub import payments
+from hub import payments, rail_inbox
 from hub.pipeline import Hub, Processed, receive
 from schemas.exchange import RawMessage
 
@@ -27,7 +27,7 @@ def ingest_file(
     rail = payments.rail_named(partner)
     if rail is not None:
         raw = RawMessage(rail, "file", "", content, received_at or now, headers, filename)
-        return payments.receive(hub, raw).as_line()
+        return rail_inbox.receive(hub, raw).as_line()
     adapter = _adapter_for(partner, filename)
     raw = RawMessage(adapter.id, "file", "", content, received_at or now, headers, filename)
     return {"partner": adapter.id, **line_of(receive(hub, raw))}

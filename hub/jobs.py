@@ -16,8 +16,9 @@ from foundation.wire import Wire
 from hub import choreography, payee_checks, payments, pulling, reconciling, sending
 from hub.context import hub_of_process
 from hub.history import load_history
-from hub.pipeline import Hub, process
+from hub.pipeline import Hub
 from hub.pulling import PartnerAway
+from hub.replaying import take_up
 
 __all__ = [
     "BY_NAME",
@@ -84,7 +85,7 @@ def retry_due(hub: Hub | None = None) -> dict[str, Any]:
             applied = 0
             for inbox_id in left:
                 try:
-                    process(hub, inbox_id)
+                    take_up(hub, inbox_id)
                     applied += 1
                 except Exception:
                     continue  # it is written on the row, with an alarm; the others must not wait for it

@@ -12,7 +12,7 @@ from foundation import inbox, outbox
 from foundation.journal import raise_alarm
 from foundation.unit_of_work import unit_of_work
 from foundation.wire import Wire, WireReply
-from hub import choreography, payments
+from hub import choreography, payments, rail_inbox
 from hub.pipeline import Hub
 from hub.sending import keep_state
 from schemas.exchange import RawMessage
@@ -109,7 +109,7 @@ def _missed(hub: Hub, wire: Wire, rail: escrow.Rail) -> Fetched:
             ]
             keep_state(uow, rail.id, {**state, "last_sequence": advice.last_sequence})
         for each in stored:
-            payments.process(hub, each.id)
+            rail_inbox.process(hub, each.id)
         taken += len(stored)
     return Fetched(rail.id, taken, f"more than {MOST_PAGES} pages: the rest comes with the next run")
 
@@ -135,7 +135,7 @@ def _bill(hub: Hub, wire: Wire, rail: escrow.Rail, day: date) -> Fetched:
         return _away(hub, rail, 0, file.error or f"HTTP {file.status}")
     with unit_of_work(hub.engine) as uow:
         raw = RawMessage(rail.id, "pull", "statement", file.content, uow.now, {}, f"bill-{day.isoformat()}")
-    taken = payments.receive(hub, raw)
+    taken = rail_inbox.receive(hub, raw)
     trouble = taken.outcome.findings[0].text_en() if taken.outcome.findings else ""
     return Fetched(rail.id, 1, trouble)
 

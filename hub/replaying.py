@@ -6,10 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from connectors import all_connectors
-from foundation.actors import Actor
+from foundation.actors import SYSTEM, Actor
 from foundation.journal import journal
 from foundation.unit_of_work import unit_of_work
-from hub import payments
+from hub import rail_inbox
+from hub.filing import line_of
 from hub.pipeline import Hub, process
 from schemas.findings import Finding, Refused
 
@@ -36,10 +37,13 @@ def replay_inbox(hub: Hub, inbox_id: UUID, reason: str, actor: Actor) -> dict[st
             id=inbox_id,
         )
         journal(uow, "replay", str(inbox_id), bytes(row["content_hash"]), reason=reason)
-    if row["partner"] in all_connectors():
-        processed = process(hub, inbox_id, actor)
-        return {
-            "result": processed.outcome.result,
-            "findings": [each.as_dict() for each in processed.outcome.findings],
-        }
-    return payments.process(hub, inbox_id, actor).as_line()
+    return take_up(hub, inbox_id, actor)
+
+
+def take_up(hub: Hub, inbox_id: UUID, actor: Actor = SYSTEM) -> dict[str, Any]:
+    """Process a stored message, of an agency or of a way to pay; what was decided stays decided."""
+    with unit_of_work(hub.engine, actor) as uow:
+        partner = uow.scalar("SELECT partner FROM exchange.inbox WHERE id = :id", id=inbox_id)
+    if partner in all_connectors():
+        return line_of(process(hub, inbox_id, actor))
+    return rail_inbox.process(hub, inbox_id, actor).as_line()

@@ -20,7 +20,8 @@ from foundation.unit_of_work import unit_of_work
 from foundation.wire import Wire
 from hub import payments
 from hub.context import hub_of_process
-from hub.pipeline import Hub, process
+from hub.pipeline import Hub
+from hub.replaying import take_up
 from hub.sending import lease, send_one
 
 log = logging.getLogger("concord.worker")
@@ -68,7 +69,7 @@ class Worker:
             left = inbox.waiting(uow)
         for inbox_id in left:
             try:
-                process(self.hub, inbox_id)
+                take_up(self.hub, inbox_id)
             except Exception:
                 log.exception("message %s stays for a later try", inbox_id)
         self._send()
