@@ -30,7 +30,16 @@ def ingest_file(
         return rail_inbox.receive(hub, raw).as_line()
     adapter = _adapter_for(partner, filename)
     raw = RawMessage(adapter.id, "file", "", content, received_at or now, headers, filename)
-    return {"partner": adapter.id, **line_of(receive(hub, raw))}
+    processed = receive(hub, raw)
+    return {"partner": adapter.id, **line_of(processed), "answer": _answer(adapter, processed)}
+
+
+def _answer(adapter: Connector, processed: Processed) -> str:
+    """What the partner is told of it, in its own words: its code for the first finding, or that it was taken."""
+    outcome = processed.outcome
+    if outcome.result in ("REFUSED", "QUARANTINED"):
+        return outcome.findings[0].partner_code if outcome.findings else ""
+    return str(outcome.reply_hint.get("reply") or adapter.manifest.get("replies", {}).get("accepted", ""))
 
 
 def _adapter_for(partner: str, filename: str) -> Connector:

@@ -119,10 +119,10 @@ def _finish(
     result = "ACCEPTED" if state == "APPLIED" else "REFUSED"
     receipt = inbox.receipt_number(uow, inbox_id) if state == "APPLIED" else ""
     outcome = Outcome(reading.message_id, result, told, receipt, uow.now, reading.reply_hint)
-    rejected = len({finding.path for finding in told if finding.scope == "row"})
+    taken, rejected = _rows(reading, told)
     processed = Processed(
         outcome,
-        records=len(reading.records) if state == "APPLIED" else 0,
+        records=taken if state == "APPLIED" else 0,
         rejected_records=rejected,
         parked=parked,
         disputes=disputes or [],
@@ -142,6 +142,15 @@ def _finish(
     return processed
 
 
+def _rows(reading: Reading, told: tuple[Finding, ...]) -> tuple[int, int]:
+    """Rows of the message that were taken and that were refused. One record may be told by several rows (a case and
+    its parties), and one row may have several findings."""
+    if not any(finding.scope == "row" for finding in told):
+        return reading.parts or len(reading.records), 0
+    refused = int(reading.meta.get("refused_rows", max(1, reading.parts - len(reading.records))))
+    return max(reading.parts - refused, 0), refused
+
+
 def _repeat(uow: UnitOfWork, inbox_id: UUID, adapter: Connector, reading: Reading, first: Any) -> Processed:
     """The sender's id is known: the same content gets the first receipt, other content is quarantined."""
     if first["compare_digest"] == reading.compare_digest:
@@ -149,7 +158,9 @@ def _repeat(uow: UnitOfWork, inbox_id: UUID, adapter: Connector, reading: Readin
         outcome = Outcome(
             reading.message_id, "DUPLICATE", (), before.receipt_no, before.received_at, before.reply_hint
         )
-        processed = Processed(outcome, disputes=first["result"].get("disputes", []), notes=reading.notes)
+        processed = Processed(
+            outcome, disputes=first["result"].get("disputes", []), notes=reading.notes, meta=reading.meta
+        )
         if reading.meta.get("nonce"):
             remember_nonce(uow, adapter.id, reading.meta["nonce"], inbox_id)
         inbox.decide(
