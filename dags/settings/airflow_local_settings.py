@@ -1,4 +1,4 @@
-"""Airflow's local settings: gives each mapped pull the pool of its partner.
+"""Airflow's local settings: each mapped pull in the pool of its partner, and tasks that start fast.
 
 A mapped task has one pool for all its instances, and a partner must not be pulled twice at once while the
 others go on; so the pool is set where Airflow lets it be: when the scheduler makes the instances.
@@ -6,6 +6,8 @@ others go on; so the pool is set where Airflow lets it be: when the scheduler ma
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from typing import Any
 
 from sqlalchemy import select
@@ -13,6 +15,12 @@ from sqlalchemy.orm import object_session
 
 DAG_ID, LIST_TASK, PULL_TASK = "partner_pull", "list_partners", "pull"
 POOL_PREFIX = "partner_"
+
+if "scheduler" in sys.argv:
+    # Task processes are forked from the scheduler's: what it has imported, no task imports anew (2 s each).
+    # A fault in the hub must show in the task that needs it, not end the scheduler.
+    with contextlib.suppress(Exception):
+        import hub.jobs  # noqa: F401
 
 
 def task_instance_mutation_hook(task_instance: Any, dag_run: Any = None) -> None:

@@ -19,7 +19,14 @@ from tests.platform.tree import ROOT
 
 pytestmark = pytest.mark.slow
 UNREACHABLE = "http://127.0.0.1:9"
-OTHERS = ("escrow_reconcile", "deadline_watch", "exchange_retry", "registry_rebuild_check", "payee_check")
+OTHERS = (
+    "escrow_reconcile",
+    "payee_check",
+    "deadline_watch",
+    "exchange_retry",
+    "registry_rebuild_check",
+    "payee_check",
+)
 
 
 @pytest.fixture(scope="module")

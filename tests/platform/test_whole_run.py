@@ -102,7 +102,7 @@ def test_end_to_end_with_airflow() -> None:
 
 def _played(run: Run, rest: AirflowRest, dag_id: str) -> str:
     run_id = rest.trigger(dag_id)
-    run.wait(lambda: rest.run_state(dag_id, run_id) not in ("queued", "running"), 120, f"{dag_id} played")
+    run.wait(lambda: rest.run_state(dag_id, run_id) not in ("queued", "running"), 300, f"{dag_id} played")
     return rest.run_state(dag_id, run_id)
 
 
