@@ -15,7 +15,9 @@ from tests.docs import pages, tables
 pytestmark = pytest.mark.docs
 EVERY_PAGE = pages.pages()
 # A home, a temporary folder, an address of a package index: of some machine, not of the project.
-PRIVATE = re.compile(r"/(?:home|root|work|tmp|Users|usr/local)/|[A-Z]:\\\\|index-url|/simple/|artifactory|nexus", re.IGNORECASE)  # fmt: skip
+PRIVATE = re.compile(
+    r"/(?:home|root|work|tmp|Users|usr/local)/|[A-Z]:\\|index-url|/simple/|artifactory|nexus", re.IGNORECASE
+)
 OUTSIDE = re.compile(r"https?://(?!127\.0\.0\.1)[^\s)>\"'`]+")
 # Names of namespaces are not addresses that anybody opens.
 NAMESPACES = (
