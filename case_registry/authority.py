@@ -92,6 +92,7 @@ class Voice:
 
     @property
     def same(self) -> bytes:
+        """What makes two voices say the same."""
         return canonical_json(self.value)
 
 
@@ -108,6 +109,7 @@ class Chosen:
 
     @property
     def value(self) -> JsonValue:
+        """The value that people read."""
         return self.voice.value
 
 

@@ -35,9 +35,11 @@ class NewCase:
 
     @property
     def key(self) -> tuple[str, str]:
+        """The source key: partner and native id."""
         return self.source.partner, self.native_id
 
     def held(self) -> list[Held]:
+        """Its episodes, with the agency."""
         return [Held(self.source.agency, self.key, e) for e in self.reading.episodes]
 
 

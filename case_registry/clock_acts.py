@@ -22,11 +22,13 @@ EPISODE_SUSPENDED = "the episode is suspended"
 
 
 def limit_detail(due: Due, why: str) -> dict[str, Any]:
+    """What the log says of a limit that was set."""
     return {"last_day": due.last_day.isoformat(), "total": due.total, "over_at": due.over_at.isoformat(),
             "status": due.status, "why": why}  # fmt: skip
 
 
 def change_state(uow: UnitOfWork, row: RowMapping, state: str, kind: str, detail: dict[str, Any]) -> None:
+    """Move a clock to another state and write why."""
     uow.execute(
         "UPDATE registry.clock SET state = :state, stopped_at = :stopped WHERE id = :id",
         state=state,

@@ -55,9 +55,11 @@ class Wanted:
 
     @property
     def key(self) -> tuple[int, str, str, datetime]:
+        """What makes it one clock: case, proceeding, rule, start."""
         return self.case, self.sub_id, self.rule.id, self.start
 
     def due(self) -> Due:
+        """When it ends."""
         return (
             deadlines.stated_due(self.start, self.stated)
             if self.stated

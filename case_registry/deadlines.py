@@ -53,6 +53,7 @@ class DeadlineRule:
 
     @property
     def backwards(self) -> bool:
+        """Whether the limit is counted back from a later day."""
         return self.counted_from.startswith("counted backwards")
 
 
@@ -80,6 +81,7 @@ class Due:
 
     @property
     def provisional(self) -> bool:
+        """Whether the end lies past the published calendar."""
         return self.status == NOT_YET_PUBLISHED
 
 

@@ -47,6 +47,7 @@ class Episode:
 
     @property
     def withdrawn(self) -> bool:
+        """Whether a withdrawal ended it."""
         return self.state == "WITHDRAWN"
 
     @property

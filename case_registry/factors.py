@@ -35,6 +35,7 @@ class Reading:
     source: str
 
     def as_row(self) -> dict[str, Any]:
+        """The reading as it is stored and shown."""
         row = table()["by_id"][self.id]
         return {"id": self.id, "zh": row["zh"], "en": row["en"], "value": self.value, "word": self.word,
                 "weight": self.weight, "source": self.source}  # fmt: skip

@@ -54,6 +54,7 @@ class Features:
 
     @property
     def key(self) -> tuple[str, str]:
+        """The source key: partner and native id."""
         return self.partner, self.native_id
 
 

@@ -38,10 +38,12 @@ class Match:
 
     @property
     def weight(self) -> float:
+        """Bits that the signs say together."""
         return sum(sign.weight for sign in self.signs)
 
     @property
     def strong(self) -> bool:
+        """Whether one of the signs may link by itself."""
         return any(sign.name in STRONG for sign in self.signs)
 
 
@@ -61,10 +63,12 @@ class Comparison:
 
     @property
     def strong_sides(self) -> int:
+        """How many people match by a strong sign, 2 at most."""
         return min(2, sum(match.strong for match in self.matches))
 
     @property
     def weight(self) -> float:
+        """Bits that all matches say together."""
         return sum(match.weight for match in self.matches)
 
 

@@ -69,7 +69,8 @@ def _record(
     chosen = project(primary(shown), where.stage, facts.decisions)
     parked = sum(len(r.parked) for r in readings.values())
     past = as_true_on is not None or as_known_on is not None
-    grade = str(row["grade"])
+    grade = parts.grade_at(uow, ref.id, as_known_on) if as_known_on else str(row["grade"])
+    cause = str(chosen["cause"].value) if "cause" in chosen else ""
     return {
         "id": ref.id,
         "number": ref.number,
@@ -83,10 +84,9 @@ def _record(
             held, facts.outside, stage=where.stage, unstable=grade != "NONE", parked=parked,
             gaps=facts.open_gaps, by_hand=facts.flags,
         ),
-        "cause": str(chosen["cause"].value) if "cause" in chosen else "",
-        "claimed_fen": chosen["claimed_fen"].value if "claimed_fen" in chosen else None,
-        "agreed_fen": chosen["agreed_fen"].value if "agreed_fen" in chosen else None,
-        "title": title(str(row["cause"]), people(shown, where.stage)) if viewer else row["title"],
+        "cause": cause,
+        **{name: chosen[name].value if name in chosen else None for name in ("claimed_fen", "agreed_fen")},
+        "title": title(cause, people(shown, where.stage)) if viewer or past else row["title"],
         "sealed": row["sealed"],
         "grade": grade,
         "lamp": row["lamp"],
@@ -96,10 +96,8 @@ def _record(
         "hidden_episodes": len(everyone) - len(shown),
         "edges": parts.edges(uow, cases),
         "clocks": parts.clocks(uow, cases, as_known_on or uow.now),
-        "escrow": dict(facts.outside.escrow or {}),
-        "notices_owed": facts.notices_owed,
         "referrals": parts.referrals(uow, cases),
-        **({} if viewer else _for_officers(uow, ref.id, cases)),
+        **({} if viewer else _for_officers(uow, ref.id, cases, facts)),
         "authority_version": matrix().version,
         "as_true_on": as_true_on,
         "as_known_on": as_known_on,
@@ -204,9 +202,13 @@ def _episode(held: Held) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _for_officers(uow: UnitOfWork, dispute_id: UUID, cases: Sequence[RowMapping]) -> dict[str, Any]:
+def _for_officers(
+    uow: UnitOfWork, dispute_id: UUID, cases: Sequence[RowMapping], facts: Facts
+) -> dict[str, Any]:
     """What the hub's own officers see beside the record, and no partner."""
     return {
+        "escrow": dict(facts.outside.escrow or {}),
+        "notices_owed": facts.notices_owed,
         "links": parts.links(uow, cases),
         "proposals": link_decisions.proposals(uow, dispute=dispute_id),
         "conflicts": conflict_tasks.open_conflicts(uow, dispute_id),

@@ -30,8 +30,9 @@ def clocks(uow: UnitOfWork, cases: Sequence[RowMapping], at: datetime) -> list[d
     """The clocks of a dispute, running and stopped, with their lamps at a moment."""
     rows = uow.all(
         "SELECT k.*, c.native_id FROM registry.clock k JOIN registry.source_case c ON c.id = k.source_case"
-        " WHERE k.source_case = ANY(:ids) ORDER BY k.red_at, k.id",
+        " WHERE k.source_case = ANY(:ids) AND k.started_at <= :at ORDER BY k.red_at, k.id",
         ids=[c["id"] for c in cases],
+        at=at,
     )
     timings = clock_acts.timings_of(uow, [row["id"] for row in rows])
     found = []
@@ -97,3 +98,13 @@ def related(uow: UnitOfWork, cases: Sequence[RowMapping], own: UUID) -> list[dic
         own=own,
     )
     return [dict(row) for row in rows]
+
+
+def grade_at(uow: UnitOfWork, dispute: UUID, at: datetime) -> str:
+    """The computed grade that stood at a moment, NONE before the first."""
+    found = uow.scalar(
+        "SELECT now FROM registry.factor_log WHERE dispute = :d AND at <= :at ORDER BY id DESC LIMIT 1",
+        d=dispute,
+        at=at,
+    )
+    return str(found or "NONE")

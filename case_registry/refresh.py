@@ -36,6 +36,7 @@ class Whole:
 
     @property
     def held(self) -> list[Held]:
+        """All episodes with their agencies."""
         found = []
         for case in self.cases:
             key = (case["partner"], case["native_id"])
@@ -44,6 +45,7 @@ class Whole:
 
     @property
     def pairs(self) -> list[tuple[int, Any]]:
+        """All episodes with the ids of their cases."""
         return [(case["id"], e) for case in self.cases for e in self.by_case[case["id"]].episodes]
 
 
@@ -58,7 +60,9 @@ def refresh(
     `read`: cases already worked out. `fresh`: disputes founded just now, on which nothing can hang yet.
     """
     events: list[Event] = []
-    wholes = load(uow, disputes, read or {})
+    wanted = sorted(disputes)
+    _lock_rows(uow, [d for d in wanted if d not in fresh])
+    wholes = load(uow, wanted, read or {})
     older = [whole for whole in wholes if whole.row["id"] not in fresh]
     facts = facts_of(uow, [case["id"] for whole in older for case in whole.cases])
     clocked = []
@@ -75,6 +79,14 @@ def refresh(
         own = Facts.together(facts, [case["id"] for case in whole.cases])
         events += _refresh_one(uow, whole, own, lamps.get(whole.row["id"], ""))
     return events
+
+
+def _lock_rows(uow: UnitOfWork, disputes: Sequence[UUID]) -> None:
+    """One at a time on each dispute, always in the same order: what is read after this is what will be written."""
+    if disputes:
+        uow.execute(
+            "SELECT 1 FROM registry.dispute WHERE id = ANY(:ids) ORDER BY seq FOR UPDATE", ids=list(disputes)
+        )
 
 
 def load(uow: UnitOfWork, disputes: Iterable[UUID], read: Mapping[int, CaseReading]) -> list[Whole]:

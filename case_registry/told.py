@@ -54,6 +54,7 @@ class Told:
 
     @property
     def order(self) -> tuple[str, str]:
+        """Its place among the statements of its case: the version, then the content."""
         return self.version, self.digest
 
 

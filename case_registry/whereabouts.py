@@ -52,6 +52,7 @@ class Held:
 
     @property
     def kind(self) -> str:
+        """The kind of proceeding."""
         return self.episode.kind
 
 
@@ -64,6 +65,7 @@ class Outside:
 
     @property
     def escrow_state(self) -> str:
+        """The state of the escrow, NONE where there is none."""
         return str(self.escrow.get("state", "NONE")) if self.escrow else "NONE"
 
 

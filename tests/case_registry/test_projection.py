@@ -189,7 +189,7 @@ def test_retraction_takes_back_without_deleting(uow: UnitOfWork) -> None:
                                   episode("X2", "PETITION", claimed_fen=5, opened_on="2026-03-20", parties=PEOPLE)])  # fmt: skip
     assert (dispute(uow, "X1") or {})["claimed_fen"] == 6
     result = retract_message(uow, wrong, "错发")
-    assert "stage_changed" in [e["event"] for e in result.events]
+    assert "episode_moved" in [e["event"] for e in result.events]
     found = dispute(uow, "X1") or {}
     assert (found["claimed_fen"], found["stage"], len(found["episodes"])) == (5, "IN_PETITION", 1)
     assert state_hash(uow) == before == rebuilt_hash(uow)
