@@ -15,7 +15,7 @@ REASONS = ("starts the whole system", "needs Airflow", "needs the partner's own 
 NOT_RUN = re.compile(r"<!-- not run: (.*?) -->")
 SHOWS = re.compile(r"<!-- shows: (.*?) -->")
 EXIT = re.compile(r"<!-- exit: (\d+) -->")
-_FENCE = re.compile(r"^(?P<notes>(?:<!--.*-->\n)*)```sh\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^(?P<notes>(?:<!--[^\n]*-->\n)*)```sh\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 _ANY_FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^(#{1,6}) (.+)$", re.MULTILINE)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|(?:src|srcset|href)=\"([^\"]+)\"")
