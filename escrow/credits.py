@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping
 
-from escrow import case_state, holds, ledger, suspense
+from escrow import case_state, freezes, ledger, suspense
 from escrow.line_rows import Placed
 from escrow.machines import SHADOW
 from escrow.results import Event
@@ -37,7 +37,7 @@ def fund(uow: UnitOfWork, case_id: UUID, line: RowMapping, fen: int) -> list[Eve
         uow.execute(
             "UPDATE escrow.escrow_case SET late_fen = late_fen + :fen WHERE id = :id", fen=fen, id=case_id
         )
-    events = holds.fill(uow, case_id)
+    events = freezes.fill(uow, case_id)
     events += case_state.allocate(uow, case_id)
     events += case_state.move_if_allowed(uow, case_id, "credit")
     f = case_state.figures(uow, case_id)

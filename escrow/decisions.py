@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import RowMapping
 
-from escrow import assigning, breaks, case_state, cases, holds, ledger, returns, stops, suspense, words
+from escrow import assigning, breaks, case_state, cases, freezes, ledger, returns, stops, suspense, words
 from escrow.desk import RailDesk
 from escrow.line_rows import PLACE
 from escrow.results import Event, Result, need_role, refuse, said
@@ -264,6 +264,6 @@ def _fee(uow: UnitOfWork, desk: RailDesk, row: RowMapping) -> list[Event]:
         breaks.close_by_rule(uow, kind, f"line/{line['id']}", row["reason"], entry)
     return [
         case_state.event(uow, case_id, "FEE_BOOKED", fen=fen),
-        *holds.fill(uow, case_id),
+        *freezes.fill(uow, case_id),
         *case_state.allocate(uow, case_id),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import RowMapping
 
-from escrow import case_state, holds, ledger
+from escrow import case_state, freezes, holds, ledger
 from escrow.line_rows import Placed, unposted
 from foundation.unit_of_work import UnitOfWork
 from schemas.case_numbers import normalise_case_number
@@ -35,7 +35,7 @@ def by_document(uow: UnitOfWork, line: RowMapping) -> Placed | None:
     )
     events = [case_state.event(uow, case_id, "HOLD_DEDUCTED", document_no=document["document_no"], fen=fen)]
     if int(freeze["deducted_fen"]) + fen >= int(freeze["amount_fen"]):
-        holds.end_freeze(uow, freeze["id"], "DEDUCTED", document["id"])
+        freezes.end_freeze(uow, freeze["id"], "DEDUCTED", document["id"])
         events += holds.promote(uow, case_id)
     events += case_state.allocate(uow, case_id)
     return Placed("POSTED", "DEDUCTION", case_id, events=events)

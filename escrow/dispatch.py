@@ -89,7 +89,8 @@ def claim_to_send(uow: UnitOfWork, desk: RailDesk, limit: int = 20) -> list[Clai
     A claim whose worker died leaves the outcome UNKNOWN: nobody knows whether it left, so it is asked about first.
     """
     for stale in uow.all(
-        "SELECT id FROM escrow.rail_attempt WHERE state = 'SENDING' AND lease_until < clock_timestamp() LIMIT :limit",
+        "SELECT id FROM escrow.rail_attempt WHERE state = 'SENDING' AND lease_until < clock_timestamp()"
+        " ORDER BY case_id LIMIT :limit",
         limit=limit,
     ):
         words.say(

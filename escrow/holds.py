@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping
 
-from escrow import case_state, ledger, stops
+from escrow import case_state, freezes, ledger, stops, words
 from escrow.results import Event, Result, refuse, said
 from foundation.unit_of_work import UnitOfWork
 from schemas.canonical import digest
@@ -22,6 +22,7 @@ from schemas.canonical import digest
 _LATER_DOCUMENT = re.compile(
     r"之[一二三四五六七八九十]+$"
 )  # 解除 names the first document with 之一 (court contract, habit 14)
+SHORT = "冻结后可用余额不足"
 MEASURES = ("FREEZE", "EXTEND", "LIFT", "DEDUCT")
 
 
@@ -125,71 +126,43 @@ def _enter(uow: UnitOfWork, case_id: UUID, document: UUID, paper: CourtDocument)
 
 def _activate(uow: UnitOfWork, case_id: UUID, freeze: UUID, document_no: str) -> list[Event]:
     uow.execute("UPDATE escrow.freeze SET state = 'ACTIVE' WHERE id = :id", id=freeze)
-    events = fill(uow, case_id)
+    events = freezes.fill(uow, case_id)
     events += _stop_orders(uow, case_id)
     f = case_state.figures(uow, case_id)
     placed = case_state.event(
-        uow, case_id, "HOLD_PLACED", document_no=document_no, held_fen=_held(uow, freeze),
+        uow, case_id, "HOLD_PLACED", document_no=document_no, held_fen=freezes.held(uow, freeze),
         in_transit_fen=int(f["in_transit_fen"]), balance_fen=int(f["balance_fen"]),
     )  # fmt: skip
     return [placed, *events, *case_state.suspend(uow, case_id)]
-
-
-def active(uow: UnitOfWork, case_id: UUID) -> list[RowMapping]:
-    """Freezes in force, oldest first, with what each holds and still wants, in fen."""
-    return list(
-        uow.all(
-            "SELECT f.*, a.balance AS held_fen, f.amount_fen - f.deducted_fen - a.balance AS wanting_fen"
-            " FROM escrow.freeze f JOIN escrow.account a ON a.id = f.ledger"
-            " WHERE f.case_id = :case AND f.state = 'ACTIVE' ORDER BY f.queue_no",
-            case=case_id,
-        )
-    )
-
-
-def fill(uow: UnitOfWork, case_id: UUID) -> list[Event]:
-    """Give active freezes what they still want from the case's free money; call after anything that frees money."""
-    events: list[Event] = []
-    for row in active(uow, case_id):
-        take = min(int(row["wanting_fen"]), ledger.balance(uow, "case_escrow", case_id))
-        if take > 0:
-            step = int(uow.scalar("SELECT last_seq FROM escrow.account WHERE id = :id", id=row["ledger"])) + 1
-            parts = [(ledger.account(uow, "case_escrow", case_id), take), (row["ledger"], -take)]
-            grounds = ledger.Grounds(document=row["document"])
-            ledger.post(uow, f"freeze/{row['id']}/{step}", "FREEZE", take, parts, case_id, grounds)
-            events.append(
-                case_state.event(uow, case_id, "MONEY_FROZEN", document_no=row["document_no"], fen=take)
-            )
-    return events
 
 
 def _stop_orders(uow: UnitOfWork, case_id: UUID) -> list[Event]:
     """Stop orders that have not left, newest first, until the freezes have what they want or nothing is set aside;
     then every order whose sum is above what is left."""
     events: list[Event] = []
-    for order in _not_left(uow, case_id, "('RELEASED')"):
-        if all(int(row["wanting_fen"]) <= 0 for row in active(uow, case_id)):
+    for order in _not_left(uow, case_id, "('RELEASED', 'DISPATCHING')"):
+        if all(int(row["wanting_fen"]) <= 0 for row in freezes.active(uow, case_id)):
             break
-        events += stops.halt(uow, order["id"], "冻结后可用余额不足")
-        events += fill(uow, case_id)
+        if order["state"] == "RELEASED":
+            events += stops.halt(uow, order["id"], SHORT)
+        else:
+            events += words.recall_unsent(uow, order["id"], SHORT)
+        events += freezes.fill(uow, case_id)
     left = ledger.free(uow, case_id)
     for order in _not_left(uow, case_id, "('DRAFTED', 'CHECKED')"):
         if int(order["amount_fen"]) > left:
-            events += stops.halt(uow, order["id"], "冻结后可用余额不足")
+            events += stops.halt(uow, order["id"], SHORT)
     return events
 
 
 def _not_left(uow: UnitOfWork, case_id: UUID, states: str) -> list[RowMapping]:
-    sql = f"SELECT id, amount_fen FROM escrow.payment_order WHERE case_id = :case AND state IN {states} ORDER BY drafted_at DESC, id DESC"
-    return list(uow.all(sql, case=case_id))
-
-
-def _held(uow: UnitOfWork, freeze: UUID) -> int:
-    held: int = uow.scalar(
-        "SELECT a.balance FROM escrow.freeze f JOIN escrow.account a ON a.id = f.ledger WHERE f.id = :id",
-        id=freeze,
+    return list(
+        uow.all(
+            "SELECT id, amount_fen, state FROM escrow.payment_order WHERE case_id = :case"
+            f" AND state IN {states} ORDER BY drafted_at DESC, id DESC",
+            case=case_id,
+        )
     )
-    return held
 
 
 def _referred(uow: UnitOfWork, case_id: UUID, paper: CourtDocument) -> RowMapping | None:
@@ -232,31 +205,23 @@ def _extend(uow: UnitOfWork, case_id: UUID, document: UUID, paper: CourtDocument
 
 def _lift(uow: UnitOfWork, case_id: UUID, document: UUID, paper: CourtDocument) -> list[Event]:
     freeze = _need_referred(uow, case_id, paper)
-    held = _held(uow, freeze["id"])
+    held = freezes.held(uow, freeze["id"])
     if held:
         parts = [(freeze["ledger"], held), (ledger.account(uow, "case_escrow", case_id), -held)]
         ledger.post(
             uow, f"lift/{freeze['id']}", "LIFT", held, parts, case_id, ledger.Grounds(document=document)
         )
-    end_freeze(uow, freeze["id"], "LIFTED", document)
+    freezes.end_freeze(uow, freeze["id"], "LIFTED", document)
     lifted = case_state.event(
         uow, case_id, "HOLD_LIFTED", document_no=freeze["document_no"], by=paper.document_no, fen=held
     )
     return [lifted, *promote(uow, case_id)]
 
 
-def end_freeze(uow: UnitOfWork, freeze: UUID, state: str, document: UUID) -> None:
-    """End a freeze by a court's document."""
-    uow.execute(
-        "UPDATE escrow.freeze SET state = :state, ended_at = :at, ended_by = :document WHERE id = :id",
-        state=state, at=uow.now, document=document, id=freeze,
-    )  # fmt: skip
-
-
 def promote(uow: UnitOfWork, case_id: UUID) -> list[Event]:
     """After a freeze ended: the first of the queue takes effect when none before it is in force, then freezes fill."""
-    events = fill(uow, case_id)
-    if not active(uow, case_id):
+    events = freezes.fill(uow, case_id)
+    if not freezes.active(uow, case_id):
         row = uow.one(
             "SELECT id, document_no FROM escrow.freeze WHERE case_id = :case AND state = 'WAITING' ORDER BY queue_no LIMIT 1",
             case=case_id,

@@ -15,7 +15,7 @@ from escrow.payees import Draft
 from escrow.results import Event, Result, beijing_day, need_role, refuse, said
 from foundation.unit_of_work import UnitOfWork
 
-CLOSED_STATES = ("NONE", "SIGNED", "OPEN", "REFUNDED")
+CLOSED_STATES = ("NONE", "SIGNED", "OPEN", "REFUNDING", "REFUNDED")
 
 
 def draft_order(

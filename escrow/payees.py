@@ -50,10 +50,11 @@ def payee_of(uow: UnitOfWork, desk: RailDesk, case: RowMapping, draft: Draft) ->
     if draft.purpose == "REFUND":
         return _source(uow, case["id"], draft)
     if draft.purpose == "TOP_UP":
-        into = desk.context(uow, draft.payee)
-        return Payee(into.account("owner"), into.account("deposit_account") or into.account("parent"),
-                     into.account("deposit_bank_code"), into.account("deposit_bank_name"),
-                     into.account("deposit_id"), "organisation")  # fmt: skip
+        into = desk.context(uow, draft.payee).account
+        return Payee(
+            into("owner"), into("deposit_account") or into("parent"), into("deposit_bank_code"),
+            into("deposit_bank_name"), into("deposit_id"), kind="organisation",
+        )  # fmt: skip
     row = uow.one(
         "SELECT p.id, p.kind, p.id_number, a.number, a.name, a.bank_code, a.bank_name, a.extra FROM escrow.party p"
         " JOIN escrow.pay_account a ON a.party = p.id WHERE p.case_id = :case AND p.version = :version AND p.key = :key"

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping
 
-from escrow import breaks, case_state, credits, holds, ledger
+from escrow import breaks, case_state, credits, freezes, ledger
 from escrow.line_rows import Placed, unposted
 from escrow.rails import ReturnAdvice
 from escrow.results import Event, Result, refuse, said
@@ -125,7 +125,7 @@ def settle(uow: UnitOfWork, order: RowMapping, fen: int, line: RowMapping | None
     )  # fmt: skip
     return [
         told,
-        *holds.fill(uow, case_id),
+        *freezes.fill(uow, case_id),
         *case_state.allocate(uow, case_id),
         *case_state.move_if_allowed(uow, case_id, "return"),
     ]
@@ -166,7 +166,7 @@ def _history(uow: UnitOfWork, line: RowMapping, attempt: RowMapping) -> Placed:
     told = case_state.event(
         uow, case_id, "PAYMENT_RETURNED", number=attempt["number"], fen=fen, code=line["return_code"]
     )
-    events = [told, *holds.fill(uow, case_id), *case_state.allocate(uow, case_id)]
+    events = [told, *freezes.fill(uow, case_id), *case_state.allocate(uow, case_id)]
     events += case_state.move_if_allowed(uow, case_id, "return" if posted else "credit")
     return Placed("POSTED", "RETURN", case_id, events=events)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping
 
-from escrow import breaks, case_state, holds, ledger
+from escrow import breaks, case_state, freezes, ledger
 from escrow.desk import RailDesk
 from escrow.outcomes import ASK_CEILING, Source, Verdict, judge, next_ask, repeat_delay
 from escrow.results import Event, Result, beijing_day, refuse
@@ -147,7 +147,7 @@ def _order(uow: UnitOfWork, order: RowMapping, after: str) -> None:
 
 def _not_sent(uow: UnitOfWork, order: RowMapping) -> list[Event]:
     """It provably did not leave: the same bytes go again, unless a freeze or a stop wants the money meanwhile."""
-    wanted = any(int(row["wanting_fen"]) > 0 for row in holds.active(uow, order["case_id"]))
+    wanted = any(int(row["wanting_fen"]) > 0 for row in freezes.active(uow, order["case_id"]))
     stopped = uow.scalar(
         "SELECT 1 FROM escrow.stop WHERE case_id = :case AND ended_at IS NULL AND amount_fen IS NULL AND (payee = '' OR payee = :payee)"
         " LIMIT 1",
@@ -161,6 +161,19 @@ def _not_sent(uow: UnitOfWork, order: RowMapping) -> list[Event]:
         id=order["id"],
     )
     return [_event(uow, order, "ORDER_NOT_SENT")]
+
+
+def recall_unsent(uow: UnitOfWork, order_id: UUID, reason: str) -> list[Event]:
+    """An order whose intent is committed but which no worker has taken, or which provably did not leave: it FAILS and
+    its money is free for whoever has the better right. One that may have left stays as it is."""
+    order = uow.one("SELECT * FROM escrow.payment_order WHERE id = :id FOR NO KEY UPDATE", id=order_id)
+    attempt = uow.one("SELECT * FROM escrow.rail_attempt WHERE order_id = :id FOR UPDATE", id=order_id)
+    assert order is not None and attempt is not None
+    if attempt["state"] != "INTENDED":
+        return []
+    _note(uow, attempt, "NOT_SENT", "HUB", True, "", reason, None)
+    uow.execute("UPDATE escrow.rail_attempt SET outcome = 'NOT_SENT' WHERE id = :id", id=attempt["id"])
+    return fail(uow, order, reason)
 
 
 def fail(uow: UnitOfWork, order: RowMapping, reason: str) -> list[Event]:
@@ -181,7 +194,7 @@ def fail(uow: UnitOfWork, order: RowMapping, reason: str) -> list[Event]:
     uow.execute(
         "UPDATE escrow.rail_attempt SET state = 'SENT', next_ask = NULL WHERE order_id = :id", id=order["id"]
     )
-    events = [_event(uow, order, "ORDER_FAILED", reason=reason), *holds.fill(uow, case_id)]
+    events = [_event(uow, order, "ORDER_FAILED", reason=reason), *freezes.fill(uow, case_id)]
     if order["purpose"] != "TOP_UP":
         events += case_state.move_if_allowed(uow, case_id, "refused")
     return events + _split_missing(uow, order)

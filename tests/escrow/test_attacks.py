@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 import escrow
 from foundation.actors import SYSTEM
+from schemas.findings import Refused
 from tests.escrow.world import CASHIER, HOUSE, PARENT, World, terms
 
 APP_ROLE = """
@@ -288,14 +289,11 @@ def test_freezes_and_breaks_end_only_on_paper(books: Books) -> None:
 
 def test_python_names_the_field_that_differs(books: Books) -> None:
     """The front door says the same in the reader's words (409 with the field)."""
-    from schemas.findings import Refused
-
     with pytest.raises(Refused) as caught:
         books.draft(books.case_id, 999, instalment=2, part=3)
     assert [(f.code, f.path, f.found, f.expected) for f in caught.value.findings] == [
         ("BUSINESS_KEY_CONFLICT", "amount_fen", "999", "1000")
     ]
     assert books.draft(books.case_id, 1000, instalment=2, part=3) == books.drafted
-    assert (
-        books.look(lambda uow: escrow.sent_instruction(uow, books.number(books.done), HOUSE))["fen"] == 10000
-    )
+    known = books.look(lambda uow: escrow.sent_instruction(uow, books.number(books.done), HOUSE))
+    assert known["fen"] == 10000

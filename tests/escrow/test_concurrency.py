@@ -93,11 +93,27 @@ def test_a_freeze_racing_a_release(world: World, case: UUID, round_: int) -> Non
         placed, sent = at_once(world, (SYSTEM, freeze), (SYSTEM, send))
     held, transit = world.case(case)["held_fen"], world.case(case)["in_transit_fen"]
     told = next(e for e in placed.events if e["event"] == "HOLD_PLACED")
-    if isinstance(sent, Refused):
-        assert (held, transit, world.order(order)["state"]) == (4000, 0, "STOPPED")
-    else:
-        # It had left: the court is told what is in transit, nothing is recalled, nothing is below zero.
+    # Whoever was first, nothing had left yet: the freeze has its money.
+    assert (held, transit, told["held_fen"]) == (4000, 0, 4000)
+    assert world.order(order)["state"] == ("STOPPED" if isinstance(sent, Refused) else "FAILED")
+
+
+@pytest.mark.parametrize("round_", range(4))
+def test_a_freeze_racing_the_worker(world: World, case: UUID, round_: int) -> None:
+    order = world.approve(world.draft(case, 10000))
+    world.act(SYSTEM, lambda uow: escrow.dispatch(uow, world.desk, order))
+    paper = escrow.CourtDocument("(2026)浙0399执保1号", "FREEZE", "SD1", 4000)
+    claims, placed = at_once(
+        world,
+        (SYSTEM, lambda uow: escrow.claim_to_send(uow, world.desk)),
+        (SYSTEM, lambda uow: escrow.take_court_document(uow, paper)),
+    )
+    told = next(e for e in placed.events if e["event"] == "HOLD_PLACED")
+    held, transit = world.case(case)["held_fen"], world.case(case)["in_transit_fen"]
+    if claims:  # it may have left: the court is told what is in transit, nothing is recalled or below zero
         assert (held, transit, told["in_transit_fen"]) == (0, 10000, 10000)
+    else:
+        assert (held, transit, world.order(order)["state"]) == (4000, 0, "FAILED")
 
 
 def test_one_person_in_two_windows_signs_once(world: World, case: UUID) -> None:

@@ -93,6 +93,14 @@ def test_an_unsent_order_is_not_repeated_into_a_freeze(world: World, case: UUID)
     )
 
 
+def test_an_order_that_no_worker_took_yet_does_not_leave_into_a_freeze(world: World, case: UUID) -> None:
+    order = world.approve(world.draft(case, 6000))
+    world.act(SYSTEM, lambda uow: escrow.dispatch(uow, world.desk, order))
+    court(world, "FREEZE", 6000)
+    assert (world.order(order)["state"], world.figures(case)[1:4]) == ("FAILED", (6000, 6000, 0))
+    assert world.act(SYSTEM, lambda uow: escrow.claim_to_send(uow, world.desk)) == []
+
+
 def test_orders_are_stopped_newest_first_and_only_as_many_as_needed(world: World, case: UUID) -> None:
     first = world.approve(world.draft(case, 1000))
     second = world.approve(world.draft(case, 2000, part=2))

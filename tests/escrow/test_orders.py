@@ -239,6 +239,17 @@ def test_excess_goes_back_to_its_source_only(world: World) -> None:
     assert world.figures(case)[0] == "COMPLETED"
 
 
+def test_several_payees_share_an_instalment(world: World) -> None:
+    case = world.open(terms("9", (1001,), payees=2))
+    world.notice(world.line("SD9", 1001))
+    assert refused(lambda: world.draft(case, 501)) == ("OVER_AUTHORISED", "fen")
+    for seat, fen in (("A1", 500), ("A2", 501)):
+        order = world.approve(world.draft(case, fen, payee=seat))
+        world.send(order)
+        world.paid(order)
+    assert world.figures(case) == ("COMPLETED", 0, 0, 0, 1001, 0)
+
+
 def test_replaced_terms_and_waiver(world: World) -> None:
     case = world.open(terms("6", (1000, 1000)))
     world.notice(world.line("SD6", 1000))

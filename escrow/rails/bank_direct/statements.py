@@ -18,6 +18,7 @@ from escrow.rails.bank_direct.iso import (
     every,
     first,
     path_of,
+    refuse,
     text,
     time,
     yuan,
@@ -29,6 +30,7 @@ from schemas.wide import BEIJING
 
 _PARTS = {CAMT_052: ("Rpt", "report"), CAMT_053: ("Stmt", "statement"), CAMT_054: ("Ntfctn", "notice")}
 _NO_NUMBER = ("", "NOTPROVIDED")
+_STATUSES = ("BOOK", "PDNG", "INFO", "FUTR")
 
 
 def read(
@@ -100,9 +102,10 @@ def _lines(
     for entry in every(element, "Ntry"):
         money = first(entry, "Amt")
         assert money is not None
-        total = amount(money)
+        total = _moved(money)
+        _check_status(entry)
         details = list(every(entry, "NtryDtls/TxDtls"))
-        shares = [amount(a) for d in details if (a := first(d, "Amt")) is not None]
+        shares = [_moved(a) for d in details if (a := first(d, "Amt")) is not None]
         if len(details) < 2:
             yield _line(element, entry, details[0] if details else None, total, "", kind, ctx)
             continue
@@ -113,6 +116,20 @@ def _lines(
             continue
         for place, (detail, share) in enumerate(zip(details, shares, strict=True), 1):
             yield _line(element, entry, detail, share, f"/{place}", kind, ctx)
+
+
+def _moved(money: etree._Element) -> Fen:
+    """The amount of an entry or a part of one: something moved, so it is above zero. Raises Refused."""
+    found = amount(money)
+    if found <= 0:
+        refuse("AMOUNT_UNREADABLE", path_of(money), found.yuan_text(), "above 0")
+    return found
+
+
+def _check_status(entry: etree._Element) -> None:
+    status = first(entry, "Sts/Cd")
+    if status is not None and (status.text or "").strip() not in _STATUSES:
+        refuse("CODE_UNKNOWN", path_of(status), (status.text or "")[:10], ", ".join(_STATUSES))
 
 
 def _line(
