@@ -23,13 +23,13 @@ class PartnerTooBusy(AirflowException):
 
 
 class PartnerRefusesUs(AirflowException):
-    """The partner answers, and does not let us in or has no address with us: a person must act."""
+    """The partner answers, and does not let us in: a person must act."""
 
 
 PULL_RETRIES = ExceptionRetryPolicy(
     rules=[
         RetryRule(
-            PartnerRefusesUs, RetryAction.FAIL, reason="对方拒绝或尚未配置：重试无益，请核对地址、证书和授权"
+            PartnerRefusesUs, RetryAction.FAIL, reason="对方拒绝访问：重试无益，请核对地址、证书和授权"
         ),
         RetryRule(PartnerTooBusy, RetryAction.RETRY, timedelta(minutes=2), reason="对方限流：两分钟后再取"),
         RetryRule(
@@ -41,7 +41,7 @@ _BY_KIND: dict[str, type[AirflowException]] = {
     "unreachable": PartnerUnreachable,
     "busy": PartnerTooBusy,
     "refused": PartnerRefusesUs,
-    "not_configured": PartnerRefusesUs,
+    "not_configured": AirflowSkipException,
     "paused": AirflowSkipException,
     "breaker_open": AirflowSkipException,
 }
@@ -55,4 +55,4 @@ def outage_in_plain_words() -> Iterator[None]:
     try:
         yield
     except PartnerAway as away:
-        raise _BY_KIND.get(getattr(away, "kind", ""), PartnerUnreachable)(str(away)) from None
+        raise _BY_KIND.get(away.kind, PartnerUnreachable)(str(away)) from None
