@@ -95,7 +95,7 @@ def _record(
         "episodes": [_episode(h) for h in shown],
         "hidden_episodes": len(everyone) - len(shown),
         "edges": parts.edges(uow, cases),
-        "clocks": parts.clocks(uow, cases, as_known_on or uow.now),
+        "clocks": parts.clocks(uow, cases, as_known_on),
         "referrals": parts.referrals(uow, cases),
         **({} if viewer else _for_officers(uow, ref.id, cases, facts)),
         "authority_version": matrix().version,

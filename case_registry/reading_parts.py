@@ -26,18 +26,19 @@ def edges(uow: UnitOfWork, cases: Sequence[RowMapping]) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
-def clocks(uow: UnitOfWork, cases: Sequence[RowMapping], at: datetime) -> list[dict[str, Any]]:
+def clocks(uow: UnitOfWork, cases: Sequence[RowMapping], known_on: datetime | None) -> list[dict[str, Any]]:
     """The clocks of a dispute, running and stopped, with their lamps at a moment."""
     rows = uow.all(
         "SELECT k.*, c.native_id FROM registry.clock k JOIN registry.source_case c ON c.id = k.source_case"
-        " WHERE k.source_case = ANY(:ids) AND k.started_at <= :at ORDER BY k.red_at, k.id",
+        " WHERE k.source_case = ANY(:ids)"
+        " AND (CAST(:known AS timestamptz) IS NULL OR k.started_at <= :known) ORDER BY k.red_at, k.id",
         ids=[c["id"] for c in cases],
-        at=at,
+        known=known_on,
     )
     timings = clock_acts.timings_of(uow, [row["id"] for row in rows])
     found = []
     for row in rows:
-        lamp = lamp_at(timings[row["id"]], at) if row["state"] != "STOPPED" else None
+        lamp = lamp_at(timings[row["id"]], known_on or uow.now) if row["state"] != "STOPPED" else None
         found.append(
             {"id": row["id"], "rule": row["rule"], "agency": row["agency"], "native_id": row["native_id"],
              "sub_id": row["sub_id"], "state": row["state"], "started_at": row["started_at"], "due_on": row["due_on"],

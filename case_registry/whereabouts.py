@@ -104,7 +104,7 @@ def rules() -> tuple[Rule, ...]:
 def primary(held: Sequence[Held]) -> list[Held]:
     """The episodes without copies: one agency's proceeding told twice, by its feed and by its weekly sheet.
 
-    Of two with one case number, the one that tells a state goes first; then the later version where one
+    Of two with one case number, the one that tells how it stands goes first; then the later version where one
     connector told both, else the later fact.
     """
     best: dict[tuple[str, str, str], Held] = {}
@@ -121,12 +121,17 @@ def primary(held: Sequence[Held]) -> list[Held]:
 
 
 def _speaks_before(one: Held, other: Held) -> bool:
-    tells, told = "state" in one.episode.fields, "state" in other.episode.fields
+    tells, told = _tells_state(one.episode), _tells_state(other.episode)
     if tells is not told:
         return tells
     if one.case[0] == other.case[0]:
         return one.episode.last.order > other.episode.last.order
     return _fact_order(one) > _fact_order(other)
+
+
+def _tells_state(episode: Episode) -> bool:
+    """Whether somebody said how it stands: in so many words, by an award, or by withdrawing it."""
+    return "state" in episode.fields or bool(episode.awards) or episode.withdrawn
 
 
 def _fact_order(item: Held) -> tuple[str, tuple[str, str], str]:
