@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from foundation.settings import ROOT
+from hub import jobs
 from tests.docs import pages, tables
 
 pytestmark = pytest.mark.docs
@@ -111,6 +112,12 @@ def alarm_kinds() -> list[str]:
                 )
                 found.append(str(kind.value))
     return found
+
+
+def test_every_job_is_named() -> None:
+    text = (ROOT / "docs" / "operator" / "README.md").read_text(encoding="utf-8")
+    line = next(line for line in text.splitlines() if line.startswith("Jobs by hand"))
+    assert set(re.findall(r"`([a-z-]+)`", line)) == set(jobs.BY_NAME)
 
 
 def test_every_setting_is_explained() -> None:
