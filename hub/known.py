@@ -37,7 +37,21 @@ def known_for(uow: UnitOfWork, adapter: Connector, keys: KeyStore, settings: Set
         )
         return found
 
+    def fact(kind: str, key: str) -> Any:
+        """``last_sequence``: the highest running number taken for a case, 0 when none was."""
+        if kind != "last_sequence":
+            return None
+        return int(
+            uow.scalar(
+                "SELECT coalesce(max(sequence), 0) FROM exchange.inbox WHERE partner = :p AND case_key = :k"
+                " AND state IN ('APPLIED', 'PARKED')",
+                p=adapter.id,
+                k=key,
+            )
+        )
+
     return Known(
+        fact=fact,
         secrets=secrets_of(adapter, keys),
         certificates={adapter.id: tuple(keys.trusted(adapter.id)), "own": (keys.certificate(adapter.id),)},
         seen_nonce=seen_nonce,

@@ -6,9 +6,15 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.arbitration_rest.cases import case_findings, case_record, is_day, utc_text
+from connectors.arbitration_rest.cases import (
+    case_findings,
+    case_record,
+    is_day,
+    split_former_name,
+    utc_text,
+)
 from schemas.case_numbers import normalise_case_number
-from schemas.claims import Claim, Record
+from schemas.claims import Claim, PartyClaim, Record
 from schemas.findings import Finding
 from schemas.wide import BEIJING, Unreadable, read_epoch_millis
 
@@ -17,6 +23,7 @@ _NEEDS_AWARD = ("award.issued", "award.corrected")
 _STATE_OF_EVENT = {"case.accepted": "OPEN", "case.suspended": "SUSPENDED"}
 LARGEST_FEN = 10**15
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ORGANISATION = re.compile("公司|合伙|合作社|医院|学校|中心|委员会|[厂店行所]$")
 _CASE_ID = re.compile(r"ARB-\d{4}-\d{6}", re.ASCII)
 
 
@@ -89,15 +96,57 @@ def event_records(event: dict[str, Any]) -> tuple[Record, ...]:
     at = datetime.fromtimestamp(event["occurredAt"] / 1000, UTC)
     occurred = at.astimezone(BEIJING).isoformat()
     if kind == "case.withdrawn":
-        return (_withdrawal(event, occurred),)
+        return _withdrawal(event, occurred), _case_behind(event, occurred)
     records = []
     if "case" in event:
         records.append(case_record(event["case"], "/case", occurred, sequence))
     if "award" in event and kind in _NEEDS_AWARD:
         records.append(award_record(event["award"], "/award", occurred, sequence))
+        if "case" not in event:
+            records.append(_case_behind(event, occurred))
     if not records:
         records.append(_bare(event, occurred))
     return tuple(records)
+
+
+def _case_behind(event: dict[str, Any], occurred: str) -> Record:
+    """The case that an event without it speaks of: that it is there, its number, and whom the award names.
+
+    It is older than everything that is ever told of the case itself, so that the case's own words always win.
+    """
+    award = event.get("award", {})
+    claims = [Claim("proceeding_kind", "ARBITRATION")]
+    if award.get("caseNo"):
+        claims.append(Claim("case_number", normalise_case_number(award["caseNo"]), text=award["caseNo"]))
+    return Record(
+        kind="episode",
+        native_id=event["caseId"],
+        version=("", 0),
+        event_at=occurred,
+        claims=tuple(claims),
+        parties=tuple(_named_by(award)) if award else None,
+        path="/award" if award else "/",
+        data={"event": event["type"]},
+    )
+
+
+def _named_by(award: dict[str, Any]) -> list[PartyClaim]:
+    """Payees and payers of an award by name: who is paid is taken for the one who applied."""
+    made: dict[tuple[str, str], PartyClaim] = {}
+    for item in award["items"]:
+        for role, told in (("applicant", item["payee"]), ("respondent", item["payer"])):
+            name, former = split_former_name(told)
+            made.setdefault(
+                (role, name),
+                PartyClaim(
+                    role=role,  # type: ignore[arg-type]
+                    kind="organisation" if _ORGANISATION.search(name) else "person",
+                    name=name,
+                    key=f"AWARD:{role}:{name}",
+                    extra={"former_names": [former]} if former else {},
+                ),
+            )
+    return list(made.values())
 
 
 def _withdrawal(event: dict[str, Any], occurred: str) -> Record:

@@ -58,7 +58,8 @@ def test_example(name: str) -> None:
     errors = (sheet if name in files(SHEET) else rest).manifest()["errors"]
     wanted = [{key: str(value) for key, value in each.items()} for each in expected.get("report", [])]
     assert report_of(reading, errors) == wanted
-    assert len(reading.records) == expected.get("accepted_records", 0)
+    # An award or withdrawal without its case tells of the case behind it, too: one row, two records.
+    assert len([each for each in reading.records if each.version[0]]) == expected.get("accepted_records", 0)
     if "rejected_records" in expected:
         assert len(reading.findings) == expected["rejected_records"]
         assert all(each.scope == "row" for each in reading.findings)
@@ -111,7 +112,8 @@ def test_a07_and_a08_amounts() -> None:
 
 
 def test_a09_withdrawn() -> None:
-    (record,) = read_file("a09_hook_withdrawn.json").records
+    record, behind = read_file("a09_hook_withdrawn.json").records
+    assert (behind.kind, behind.native_id, behind.version) == ("episode", record.native_id, ("", 0))
     effect = expected_of("a09_hook_withdrawn.json")["effect"]
     assert (record.kind, record.native_id) == ("withdrawal", effect["native_id"])
     assert record.claims[0].value == effect["episode"]
