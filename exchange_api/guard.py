@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from fastapi import Request
@@ -111,31 +110,9 @@ def _wrong(scope: Scope, body: bytes) -> JSONResponse | None:
         place = {**_place("header Content-Type", media or "absent"), "expected": "application/json"}
         return problem(415, "SCHEMA_VIOLATION", "请求体应为 application/json", [place])
     try:
-        value = parse_json_strict(body, max_bytes=REST_BODY_BYTES, path_root="/body")
+        parse_json_strict(body, max_bytes=REST_BODY_BYTES, path_root="/body")
     except Refused as refused:
         return refused_problem(refused.findings)
-    path = _nul(value, "/body")
-    return (
-        refused_problem([Finding("SCHEMA_VIOLATION", path, "a NUL character", "text")])
-        if path is not None
-        else None
-    )
-
-
-def _nul(value: Any, path: str) -> str | None:
-    """Path of the first text with a NUL, which no database column takes."""
-    if isinstance(value, str):
-        return path if "\x00" in value else None
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            if "\x00" in name:
-                return path
-            if (found := _nul(inner, f"{path}/{name}")) is not None:
-                return found
-    if isinstance(value, list):
-        for place, inner in enumerate(value):
-            if (found := _nul(inner, f"{path}/{place}")) is not None:
-                return found
     return None
 
 

@@ -116,7 +116,7 @@ def decide(
         " decided_at = :at, attempts = attempts + 1, last_error = NULL WHERE id = :id",
         id=row_id,
         state=state,
-        message_id=outcome.message_id or None,
+        message_id=outcome.message_id.replace("\x00", "\ufffd") or None,
         digest=compare_digest or None,
         case_key=case_key,
         sequence=sequence,

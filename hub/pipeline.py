@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DataError
 
 import case_registry
 from connectors import Connector, connector
@@ -69,12 +70,28 @@ def process(hub: Hub, inbox_id: UUID, actor: Actor = SYSTEM) -> Processed:
             if row["state"] != "RECEIVED":
                 return _as_decided(row)
             return _decide(hub, uow, inbox_id, inbox.raw_of(row))
+    except DataError as error:
+        return _unholdable(hub, inbox_id, actor, error)
     except Exception as error:
         log.exception("message %s could not be applied", inbox_id)
         with unit_of_work(hub.engine, actor) as uow:
             inbox.failed(uow, inbox_id, f"{type(error).__name__}: {error}")
             raise_alarm(uow, "message_not_applied", str(inbox_id), error=str(error)[:500])
         raise
+
+
+def _unholdable(hub: Hub, inbox_id: UUID, actor: Actor, error: DataError) -> Processed:
+    """A value passed its adapter that no column can hold (too large, a forbidden character): refused, and seen."""
+    what = str(error.orig).splitlines()[0][:100]
+    finding = Finding("SCHEMA_VIOLATION", "/", "a value that no field can hold", what)
+    with unit_of_work(hub.engine, actor) as uow:
+        row = uow.one("SELECT * FROM exchange.inbox WHERE id = :id FOR UPDATE", id=inbox_id)
+        assert row is not None
+        if row["state"] != "RECEIVED":
+            return _as_decided(row)
+        raise_alarm(uow, "message_not_held", str(inbox_id), error=what)
+        told = (_with_partner_code(connector(row["partner"]), finding),)
+        return _finish(uow, inbox_id, Reading("", "", findings=told), "REFUSED", told)
 
 
 def _decide(hub: Hub, uow: UnitOfWork, inbox_id: UUID, raw: RawMessage) -> Processed:

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import RowMapping
+from sqlalchemy.exc import DataError
 
 import case_registry
 import escrow
@@ -88,12 +89,31 @@ def process(hub: Hub, inbox_id: UUID, actor: Actor = SYSTEM) -> Taken:
             if row["state"] != "RECEIVED":
                 return Taken(inbox.outcome_from_dict(row["result"]["outcome"]), row["partner"])
             return _decide(hub, uow, row)
+    except DataError as error:
+        return _unholdable(hub, inbox_id, actor, error)
     except Exception as error:
         log.exception("message %s of a rail could not be applied", inbox_id)
         with unit_of_work(hub.engine, actor) as uow:
             inbox.failed(uow, inbox_id, f"{type(error).__name__}: {error}")
             raise_alarm(uow, "message_not_applied", str(inbox_id), error=str(error)[:500])
         raise
+
+
+def _unholdable(hub: Hub, inbox_id: UUID, actor: Actor, error: DataError) -> Taken:
+    """A value passed its rail that no column can hold (too large, a forbidden character): refused, and seen."""
+    what = str(error.orig).splitlines()[0][:100]
+    finding = Finding("SCHEMA_VIOLATION", "/", "a value that no field can hold", what)
+    with unit_of_work(hub.engine, actor) as uow:
+        row = uow.one("SELECT * FROM exchange.inbox WHERE id = :id FOR UPDATE", id=inbox_id)
+        assert row is not None
+        if row["state"] != "RECEIVED":
+            return Taken(inbox.outcome_from_dict(row["result"]["outcome"]), row["partner"])
+        rail = desk_of(hub).rail(row["partner"])
+        raise_alarm(uow, "message_not_held", str(inbox_id), error=what)
+        outcome = Outcome("", "REFUSED", (_with_partner_code(rail, finding),), "", uow.now)
+        made = Taken(outcome, rail.id, reply=rail.answer_unread(hub.keys, uow.now, finding))
+        _store(uow, inbox_id, "REFUSED", made, "")
+        return made
 
 
 def _decide(hub: Hub, uow: UnitOfWork, row: RowMapping) -> Taken:

@@ -63,6 +63,8 @@ class Finding:
             raise ValueError(f"unknown finding code {self.code!r}")
         if not self.action:
             object.__setattr__(self, "action", FINDING_CODES[self.code].todo_en)
+        for name in ("path", "found", "expected"):
+            object.__setattr__(self, name, _storable(getattr(self, name)))
 
     def as_dict(self) -> dict[str, str]:
         """The finding as JSON-able dict, the fields people and partners are shown."""
@@ -90,6 +92,11 @@ class Finding:
         found = f': found "{self.found}"' if self.found else ""
         wanted = f', expected "{self.expected}"' if self.expected else ""
         return f"{text.en}{where}{found}{wanted}. {text.todo_en}"
+
+
+def _storable(text: str) -> str:
+    """What was found may be of any kind; NUL and lone surrogates, which no database or wire takes, are replaced."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 class Refused(Exception):

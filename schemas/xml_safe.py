@@ -14,7 +14,12 @@ from lxml import etree
 from schemas.findings import Finding, Refused
 
 MAX_DEPTH = 100
+# Canonical forms sort attributes and namespaces one by one: thousands in one element cost minutes.
+MAX_ATTRIBUTES = 200
+MAX_PREFIXES = 2000
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+# A written \\u0000 whose own backslash is not itself escaped.
+_NUL = re.compile(r"\x00|(?<!\\)(?:\\\\)*\\u0000")
 _ENCODINGS = {"utf-8": "utf-8", "utf8": "utf-8", "gb18030": "gb18030", "gbk": "gbk", "gb2312": "gbk"}
 
 
@@ -60,12 +65,15 @@ def parse_xml(
 
     `max_bytes`: size limit, looked at before anything else. `path_root`: the path put into findings.
     No document type declaration, no entity, no file, no network, no recovery from faults.
-    Raises Refused with TOO_LARGE, ENCODING_MISMATCH, XML_DTD_FORBIDDEN, TOO_DEEP or XML_NOT_WELL_FORMED.
+    Raises Refused with TOO_LARGE (bytes, attributes, prefixes), ENCODING_MISMATCH, XML_DTD_FORBIDDEN, TOO_DEEP or
+    XML_NOT_WELL_FORMED.
     """
     if len(raw) > max_bytes:
         _refuse("TOO_LARGE", path_root, f"{len(raw)} bytes", f"at most {max_bytes} bytes")
     text = _decode(raw, path_root)
     _refuse_doctype(text, path_root)
+    if text.count("xmlns:") > MAX_PREFIXES:
+        _refuse("TOO_LARGE", path_root, f"over {MAX_PREFIXES} prefixes", f"at most {MAX_PREFIXES} prefixes")
     # The text was decoded by us, so the parser sees UTF-8 and the declaration must not contradict it.
     content = re.sub(r"^\s*<\?xml[^>]*\?>", "", text, count=1).encode("utf-8", "surrogatepass")
     parser = etree.XMLParser(
@@ -80,8 +88,11 @@ def parse_xml(
             )
         _refuse("XML_NOT_WELL_FORMED", path_root, str(error)[:120], "well-formed XML")
     depth = 0
-    for event, _ in etree.iterwalk(root, events=("start", "end")):
+    for event, element in etree.iterwalk(root, events=("start", "end")):
         depth += 1 if event == "start" else -1
+        if event == "start" and len(element.attrib) > MAX_ATTRIBUTES:
+            limit = f"at most {MAX_ATTRIBUTES} in one element"
+            _refuse("TOO_LARGE", path_root, f"{len(element.attrib)} attributes", limit)
         if depth > max_depth:
             _refuse("TOO_DEEP", path_root, f"more than {max_depth} levels", f"at most {max_depth} levels")
     return root
@@ -98,13 +109,15 @@ def _refuse_doctype(text: str, path: str) -> None:
 
 
 def parse_json_strict(
-    raw: bytes | str, *, max_bytes: int = 5_000_000, path_root: str = "/", max_depth: int = MAX_DEPTH
-) -> Any:
+    raw: bytes | str, *, max_bytes: int = 5_000_000, path_root: str = "/", max_depth: int = MAX_DEPTH,
+    refuse_nul: bool = True,
+) -> Any:  # fmt: skip
     """Parse JSON from outside. Numbers with a fraction become Decimal, never float.
 
     `raw`: UTF-8 bytes (a byte order mark is taken) or text. Raises Refused with TOO_LARGE,
     ENCODING_MISMATCH, JSON_DUPLICATE_KEY (path names the key), TOO_DEEP or JSON_NOT_WELL_FORMED
-    (NaN, Infinity and lone surrogates too).
+    (NaN, Infinity, lone surrogates and NUL characters too; `refuse_nul` False leaves NUL to a caller that
+    names its place).
     """
     if len(raw) > max_bytes:
         _refuse("TOO_LARGE", path_root, f"{len(raw)} bytes", f"at most {max_bytes} bytes")
@@ -116,6 +129,8 @@ def parse_json_strict(
     else:
         text = raw
     _refuse_deep_json(text, path_root, max_depth)
+    if refuse_nul and _NUL.search(text):
+        _refuse("JSON_NOT_WELL_FORMED", path_root, "a NUL character", "text that a database can hold")
     base = path_root if path_root.endswith("/") else path_root + "/"
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def recognises(content: bytes, filename: str = "") -> bool:
 def _read(message: RawMessage, known: Known) -> Reading:
     if message.channel in ("hook", "push"):
         return _hook(message.content, message.headers, message, known)
-    value = parse_json_strict(message.content, max_bytes=MAX_REPLY_BYTES)
+    value = parse_json_strict(message.content, max_bytes=MAX_REPLY_BYTES, refuse_nul=False)
     if isinstance(value, dict) and set(value) >= _WRAPPER:
         body, headers = _unwrapped(value)
         return _hook(body, headers, message, known)
@@ -82,7 +82,7 @@ def _hook(body: bytes, headers: Any, message: RawMessage, known: Known) -> Readi
     if len(body) > MAX_HOOK_BYTES:
         raise Refused(Finding("TOO_LARGE", "/", f"{len(body)} bytes", f"at most {MAX_HOOK_BYTES} bytes"))
     check_seal(body, headers, webhook_secrets(known), _judged_at(headers, message, known))
-    return _event(parse_json_strict(body, max_bytes=MAX_HOOK_BYTES), known)
+    return _event(parse_json_strict(body, max_bytes=MAX_HOOK_BYTES, refuse_nul=False), known)
 
 
 def webhook_secrets(known: Known) -> list[str]:
@@ -167,9 +167,9 @@ def _hole_note(hole: list[int]) -> Finding:
 def _stated_id(raw: bytes) -> str:
     """eventId of a refused hook, for the people who look at it; nothing rests on it."""
     try:
-        value = parse_json_strict(raw, max_bytes=MAX_REPLY_BYTES)
+        value = parse_json_strict(raw, max_bytes=MAX_REPLY_BYTES, refuse_nul=False)
         if isinstance(value, dict) and isinstance(value.get("body_text"), str):
-            value = parse_json_strict(value["body_text"], max_bytes=MAX_HOOK_BYTES)
+            value = parse_json_strict(value["body_text"], max_bytes=MAX_HOOK_BYTES, refuse_nul=False)
     except Refused:
         return ""
     stated = value.get("eventId") if isinstance(value, dict) else None

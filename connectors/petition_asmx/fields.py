@@ -144,7 +144,7 @@ class Fields:
             self.note("AMOUNT_UNQUANTIFIED", key, raw, "an exact amount")
             return
         except Unreadable:
-            if re.search(r"[\d,.]", raw) and not re.search(r"[\u4e00-\u9fff]", raw):
+            if not re.search(r"[\u4e00-\u9fff]", raw):
                 self.refuse("AMOUNT_UNREADABLE", key, raw, "non-negative yuan amount")
             else:
                 self.claim("claimed_text", shown)

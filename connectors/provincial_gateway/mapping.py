@@ -57,7 +57,7 @@ def parsed(content: bytes, content_type: str = "") -> dict[str, Any]:
         # Habit 5: while they upgrade, a page comes with HTTP 200.
         found = "text/html with HTTP 200"
         raise Refused(Finding("NOT_JSON", "/", found, "application/json", action="retry with back-off"))
-    value = parse_json_strict(content, max_bytes=MAX_BYTES)
+    value = parse_json_strict(content, max_bytes=MAX_BYTES, refuse_nul=False)
     if not isinstance(value, dict):
         raise Refused(Finding("SCHEMA_VIOLATION", "/", type(value).__name__, "an object with code"))
     if not isinstance(value.get("code"), str):
@@ -113,7 +113,7 @@ def rows_of(data: Any) -> list[dict[str, Any]]:
     if isinstance(data, str):
         if not data.strip() or data.strip() == "无数据":
             return []
-        data = parse_json_strict(data, max_bytes=MAX_BYTES, path_root="/data")
+        data = parse_json_strict(data, max_bytes=MAX_BYTES, path_root="/data", refuse_nul=False)
     if data is None:
         return []
     rows = [data] if isinstance(data, dict) and data else data

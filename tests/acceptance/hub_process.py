@@ -55,12 +55,13 @@ def running_hub(
     more: Mapping[str, str] | None = None,
     addresses: Mapping[str, str] | None = None,
     secrets: Mapping[str, str] | None = None,
+    trusted: Mapping[str, bytes] | None = None,
     processes: Sequence[tuple[str, ...]] = (API, WORKER),
 ) -> Iterator[RunningHub]:
     """Set a hub up as its operator does, start ``processes`` and give it once the API answers.
 
     ``addresses``: partner or rail id → base URL, entered in ``partners.json`` before the set-up;
-    ``secrets``: key-store name → shared secret.
+    ``secrets``: key-store name → shared secret; ``trusted``: partner or rail id → its certificate in PEM.
     """
     base = _free_base()
     environment = {
@@ -76,6 +77,8 @@ def running_hub(
     keys = KeyStore(var_dir / "keys")
     for name, value in (secrets or {}).items():
         keys.put_secret(name, value)
+    for name, pem in (trusted or {}).items():
+        keys.trust(name, "of-the-test.crt", pem)
     var_dir.mkdir(parents=True, exist_ok=True)
     (var_dir / "partners.json").write_text(json.dumps(dict(addresses or {})), encoding="utf-8")
     done = subprocess.run(

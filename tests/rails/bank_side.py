@@ -37,6 +37,13 @@ def envelope(payload: bytes, message_type: str, /, **changes: Any) -> dict[str, 
         "sha256": digest,
         "payload": base64.b64encode(payload).decode(),
     }
+    signed(told)
+    told.update(changes)
+    return told
+
+
+def signed(told: dict[str, Any]) -> dict[str, Any]:
+    """Sign an envelope as it stands now."""
     text = "|".join(told[key] for key in ("requestId", "msgType", "sentAt", "sha256")).encode()
     value = our_key().sign(text, padding.PKCS1v15(), hashes.SHA256())
     told["signature"] = {
@@ -44,7 +51,6 @@ def envelope(payload: bytes, message_type: str, /, **changes: Any) -> dict[str, 
         "keyId": "OQNCB-2026-02",
         "value": base64.b64encode(value).decode(),
     }
-    told.update(changes)
     return told
 
 
