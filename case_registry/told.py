@@ -135,15 +135,16 @@ def sequences(told: Iterable[Told]) -> list[tuple[int, Told]]:
 def holes(told: Sequence[Told]) -> list[int]:
     """Running numbers that never came, and that no later whole snapshot of the case makes up for.
 
-    A hole is a real loss: the case must be fetched. A snapshot is an `episode` statement without a running
-    number, not older than the first message behind the hole.
+    A hole is a real loss: the case must be fetched. A snapshot is an `episode` statement that tells the state,
+    without a running number, not older than the first message behind the hole.
     """
     numbered = sequences(told)
     if not numbered:
         return []
     present = {n for n, _ in numbered}
     with_number = {id(t) for _, t in numbered}
-    snapshots = [read_time(t.event_at) for t in told if t.kind == "episode" and id(t) not in with_number]
+    whole = [t for t in told if t.kind == "episode" and any(c.field == "state" for c in t.claims)]
+    snapshots = [read_time(t.event_at) for t in whole if id(t) not in with_number]
     missing = []
     for n in range(1, max(present)):
         if n in present:
