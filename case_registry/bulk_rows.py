@@ -151,11 +151,7 @@ class DisputeRows:
         everyone = [h for case in part for h in case.held()]
         held = primary(everyone)
         where = whereabouts(held, Outside())
-        grade = factors.grade(
-            factors.readings(
-                factors.computed_values(held, Outside(), now=self.now, gaps=0, stage=where.stage), {}
-            )
-        )
+        grade = factors.first_grade(held, Outside(), now=self.now, gaps=0, stage=where.stage, noted={})
         chosen = project(held, where.stage)
         shown = flags(held, Outside(), stage=where.stage, unstable=grade.name != "NONE",
                       parked=sum(len(case.reading.parked) for case in part))  # fmt: skip

@@ -25,11 +25,13 @@ _MIN_REASON = 20
 
 def assess(uow: UnitOfWork, whole: Whole, facts: Facts, stage: str) -> tuple[list[Event], str]:
     """Grade a dispute now; returns events and the grade in force (an override while it lasts)."""
-    values = factors.computed_values(
-        primary(whole.held), facts.outside, now=uow.now, gaps=facts.gaps, stage=stage
-    )
-    grade = factors.grade(factors.readings(values, facts.noted()))
+    held, gaps, noted = primary(whole.held), facts.gaps, facts.noted()
     row = whole.row if whole.row["computed"] is not None else None
+    if row is None:
+        grade = factors.first_grade(held, facts.outside, now=uow.now, gaps=gaps, stage=stage, noted=noted)
+    else:
+        values = factors.computed_values(held, facts.outside, now=uow.now, gaps=gaps, stage=stage)
+        grade = factors.grade(factors.readings(values, noted))
     if row is None and grade.name == "NONE":
         return [], _in_force("NONE", facts.overrides, uow.now.astimezone(BEIJING).date())
     was, since = (row["computed"], row["lower_since"]) if row else ("NONE", None)

@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -132,6 +132,26 @@ def grade(found: Sequence[Reading]) -> Grade:
         if len(present) >= 2:
             return Grade(row["name"], score, "two of " + ", ".join(present), tuple(found))
     return Grade("NONE", score, "score below the list", tuple(found))
+
+
+def first_grade(
+    held: Sequence[Held], outside: Outside, *, now: datetime, gaps: int, stage: str, noted: Mapping[str, Sequence[str]]
+) -> Grade:  # fmt: skip
+    """The grade of a dispute that is not on the list: that of now, or of the day of its last petition if that was higher.
+
+    A petition told to us late would have put it on the list in its time, and nothing leaves the list by itself.
+    """
+    at_now = grade(readings(computed_values(held, outside, now=now, gaps=gaps, stage=stage), noted))
+    days = [
+        day
+        for h in held
+        if h.kind == "PETITION" and (day := h.episode.day("opened_on") or h.episode.first_day())
+    ]
+    if stage == "CLOSED" or not days or max(days) >= now.astimezone(BEIJING).date():
+        return at_now
+    then = datetime.combine(max(days), time(12), BEIJING)
+    in_time = grade(readings(computed_values(held, outside, now=then, gaps=gaps, stage=stage), noted))
+    return in_time if GRADES.index(in_time.name) > GRADES.index(at_now.name) else at_now
 
 
 def _holds(need: str, by_id: Mapping[str, Reading]) -> bool:

@@ -217,3 +217,21 @@ def test_notes_overrides_and_striking_off(engine: Engine, set_clock: Clock) -> N
         assert flags(uow) == ["UNSTABLE"], "never off the list by itself"
         strike_off_factor(uow, number, "连续三十日低于标准，经办人审核")
         assert flags(uow) == [] and factor_list(uow) == []
+
+
+def test_a_letter_of_many_that_is_told_late_is_on_the_list_all_the_same(
+    engine: Engine, set_clock: Clock
+) -> None:
+    """Told in its time it would have been listed, and nothing leaves the list by itself; closed matters stay off."""
+    set_clock("2026-11-24T09:00")
+    told = {"opened_on": "2026-01-22", "people_count": 7, "group_flag": True, "parties": BOTH}
+    with unit_of_work(engine) as uow:
+        raised = next(
+            e
+            for e in take(uow, PETITION, episode("X1", "PETITION", "OPEN", **told)).events
+            if e["event"] == "factor_raised"
+        )
+        assert raised["to"] == "BLUE" and {"U01", "U04"} <= {i["id"] for i in raised["indicators"]}
+        other = [person("李夏", id_number=resident(9)), body("温州南屏和电器股份有限公司")]
+        closed = episode("X2", "PETITION", "CLOSED", **{**told, "parties": other}, closed_on="2026-02-20")
+        assert "factor_raised" not in [e["event"] for e in take(uow, PETITION, closed).events]
