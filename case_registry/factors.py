@@ -151,7 +151,7 @@ def first_grade(
         return at_now
     then = datetime.combine(max(days), time(12), BEIJING)
     in_time = grade(readings(computed_values(held, outside, now=then, gaps=gaps, stage=stage), noted))
-    return in_time if GRADES.index(in_time.name) > GRADES.index(at_now.name) else at_now
+    return max(at_now, in_time, key=lambda each: (GRADES.index(each.name), each.score))
 
 
 def _holds(need: str, by_id: Mapping[str, Reading]) -> bool:
