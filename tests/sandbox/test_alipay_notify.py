@@ -57,7 +57,8 @@ def test_awkward_notifies(wallet_link: WalletEnd) -> None:
         {"new_field_0": "x"}, {"status": "FAIL", "pay_date": "2026-03-31 10:00:00", "fail_reason": "收款账号状态异常"},
     ):  # fmt: skip
         wallet_link.box.order("emit", "alipay", out_biz_no="OQAL21", **changes)
-    forms = wallet_link.notifies()
+    # At least once: one that a busy machine answers late comes again.
+    forms = list({one["notify_id"]: one for one in wallet_link.notifies()}.values())
     assert [one["verified"] for one in forms] == ["True", "True", "False", "True", "True", "True", "True"]
     assert forms[1]["charset"] == "GBK" and forms[4]["app_id"] == "2021000000000000"
     assert len({one["notify_id"] for one in forms}) == 7
