@@ -1,4 +1,4 @@
-"""One running API for all tests of a file, over a database of its own."""
+"""One running API for all tests of this folder, over a database of its own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Api:
     engine: Engine
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def api(
     cluster: embedded_postgres.Cluster, template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Api]:

@@ -26,9 +26,10 @@ _numbers = count(1)
 class Sender:
     """One service. ``right()``: a new right content each time; ``seal(content)``: its wire body and headers.
 
-    ``headers``: those of an ordinary call, for bodies that go out as they are. ``said``: code and path of a refusal,
-    None when the answer says "taken". ``amounts``, ``codes``: (pattern, replacement with %s) in a content for a sum
-    and for a coded value. ``kind``: "soap", "json" or "form"; ``limit``: the stated body limit in bytes; ``money``: its sums are of real money.
+    ``headers``: those of an ordinary call, for bodies that go out as they are. ``said``: code and path of a
+    refusal, None when the answer says "taken". ``amounts``, ``codes``: (pattern, replacement with %s) in a content
+    for a sum and for a coded value. ``kind``: "soap", "json" or "form"; ``limit``: the stated body limit in bytes;
+    ``money``: its sums are of real money.
     """
 
     name: str
