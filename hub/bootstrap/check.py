@@ -46,7 +46,17 @@ STATIC = [
     Section("types", tool("mypy")),
     Section("imports", [str(Path(sys.executable).parent / "lint-imports"), "--no-logo"]),
 ]
-QUICK = Section("quick tests", pytest("quick"), shown=True)
+# Two runs beside each other, one a core; each imports only what its folders need.
+FIRST_HALF = ["tests/connectors", "tests/schemas"]
+NOT_EVERY_DAY = ["tests/acceptance", "tests/console", "tests/docs", "tests/sandbox"]
+QUICK = [
+    Section("quick tests of adapters and language", pytest("quick", *FIRST_HALF), shown=True),
+    Section(
+        "quick tests of the rest",
+        pytest("quick", "tests", *(f"--ignore={folder}" for folder in [*FIRST_HALF, *NOT_EVERY_DAY])),
+        shown=True,
+    ),
+]
 TESTS = Section(
     "tests", pytest("not alone and not browser and not long", "-n", "2", "--dist", "loadfile"), shown=True
 )
@@ -74,7 +84,7 @@ def main() -> int:
 def fast() -> list[str]:
     """Static checks beside the quick tests; their output is shown when all are done, so that it does not mix."""
     with ThreadPoolExecutor(max_workers=2) as beside:
-        running = {section.name: beside.submit(run, section, captured=True) for section in [QUICK, *STATIC]}
+        running = {section.name: beside.submit(run, section, captured=True) for section in [*QUICK, *STATIC]}
         return [name for name, waiting in running.items() if not waiting.result()]
 
 

@@ -64,11 +64,7 @@ def own_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     body = function.body[1:] if ast.get_docstring(function) else function.body
     if not body:
         return 0
-    inner = [
-        node
-        for node in ast.walk(function)
-        if isinstance(node, FUNCTIONS) and node is not function and node in function.body
-    ]
+    inner = [node for node in body if isinstance(node, FUNCTIONS)]
     inside = sum((node.end_lineno or 0) - node.lineno + 1 for node in inner)
     return (function.end_lineno or 0) - body[0].lineno + 1 - inside
 
