@@ -58,9 +58,11 @@ QUICK = [
     ),
 ]
 TESTS = Section(
-    "tests", pytest("not alone and not browser and not long", "-n", "2", "--dist", "loadfile"), shown=True
+    "tests",
+    pytest("not alone and not browser and not docs and not long", "-n", "2", "--dist", "loadfile"),
+    shown=True,
 )
-DOCS = Section("documents", pytest("docs"), shown=True, may_be_empty=True)
+DOCS = Section("documents", pytest("docs and not alone"), shown=True, may_be_empty=True)
 BROWSER = Section("browser", pytest("browser"), shown=True, may_be_empty=True)
 ALONE = Section("whole system, end to end with Airflow", pytest("alone and not long"), shown=True)
 LONG = Section("long runs", pytest("long"), shown=True, may_be_empty=True)
