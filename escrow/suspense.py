@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -13,11 +12,19 @@ from foundation.unit_of_work import UnitOfWork
 from schemas.identifiers import normalise_name
 
 MAX_HINTS = 10
-_OPEN_CASES = (
-    "SELECT c.id AS case_id, c.dispute, c.mediation_number, greatest(0, f.agreed_fen - f.balance_fen - f.released_fen) AS open_fen"
-    " FROM escrow.escrow_case c JOIN escrow.v_figures f ON f.case_id = c.id"
-    " WHERE c.void_at IS NULL AND c.state IN ('SIGNED', 'OPEN', 'PART_FUNDED', 'RELEASING', 'SUSPENDED', 'DEFAULTED',"
-    " 'ENFORCEMENT_REQUESTED') AND f.agreed_fen > f.balance_fen + f.released_fen"
+# Cases that may still be paid in; the figures are computed for candidates only.
+_CANDIDATES = (
+    "SELECT f.case_id, f.dispute, f.mediation_number, f.agreed_fen - f.balance_fen - f.released_fen AS open_fen"
+    " FROM escrow.v_figures f WHERE f.case_id IN (SELECT c.id FROM escrow.escrow_case c WHERE c.void_at IS NULL"
+    " AND c.state IN ('SIGNED', 'OPEN', 'PART_FUNDED', 'RELEASING', 'SUSPENDED', 'DEFAULTED', 'ENFORCEMENT_REQUESTED')"
+    " AND ({sign}) ORDER BY c.created_at DESC LIMIT 50) AND f.agreed_fen > f.balance_fen + f.released_fen"
+)
+_BY_SIGN = (
+    "c.agreed_fen = :fen OR length(split_part(c.mediation_number, '〕', 2)) >= 6"
+    " AND position(split_part(c.mediation_number, '〕', 2) IN :text) > 0"
+    " OR EXISTS (SELECT 1 FROM escrow.party p LEFT JOIN escrow.pay_account a ON a.party = p.id WHERE p.case_id = c.id"
+    " AND p.version = c.version AND p.role = 'PAYER' AND (p.name = :name OR a.number = :account AND :account <> ''"
+    " OR position(p.name IN :text) > 0))"
 )
 
 
@@ -27,19 +34,28 @@ def propose_cases(uow: UnitOfWork, line: RowMapping) -> list[dict[str, Any]]:
     One credit may be for two cases: where a case matches by its payer and wants less than came, another that wants
     exactly the rest is proposed beside it.
     """
-    rows = [dict(row) for row in uow.all(f"{_OPEN_CASES} ORDER BY c.created_at DESC LIMIT 2000")]
+    text = line["text"].replace(" ", "")
+    rows = uow.all(
+        _CANDIDATES.format(sign=_BY_SIGN),
+        fen=line["fen"],
+        text=text,
+        name=line["other_name"],
+        account=line["other_account"],
+    )
     payers = _payers(uow, [row["case_id"] for row in rows])
     hints: list[dict[str, Any]] = []
     for row in rows:
         signs = _signs(line, row, payers.get(row["case_id"], ([], [])))
         if signs:
             hints.append({**row, "fen": min(int(row["open_fen"]), int(line["fen"])), "signs": signs})
-    for hint in list(hints):
-        rest = int(line["fen"]) - int(hint["open_fen"])
-        for row in rows:
-            if rest > 0 and row["open_fen"] == rest and row["case_id"] not in [h["case_id"] for h in hints]:
-                hints.append({**row, "fen": rest, "signs": ["REST_OF_SUM"]})
     hints = sorted(hints, key=lambda h: -len(h["signs"]))[:MAX_HINTS]
+    for hint in [h for h in hints if h["signs"] != ["SUM"]]:
+        rest = int(line["fen"]) - int(hint["open_fen"])
+        others = uow.all(_CANDIDATES.format(sign="c.agreed_fen = :rest"), rest=rest) if rest > 0 else []
+        known = [h["case_id"] for h in hints]
+        hints += [
+            {**row, "fen": rest, "signs": ["REST_OF_SUM"]} for row in others if row["case_id"] not in known
+        ][:MAX_HINTS]
     uow.execute_many(
         "INSERT INTO escrow.suspense_hint VALUES (:line, :case_id, :fen, :signs) ON CONFLICT DO NOTHING",
         [{"line": line["id"], "case_id": h["case_id"], "fen": h["fen"], "signs": h["signs"]} for h in hints],
@@ -61,7 +77,7 @@ def _payers(uow: UnitOfWork, case_ids: list[UUID]) -> dict[UUID, tuple[list[str]
     return found
 
 
-def _signs(line: RowMapping, case: Mapping[str, Any], payers: tuple[list[str], list[str]]) -> list[str]:
+def _signs(line: RowMapping, case: RowMapping, payers: tuple[list[str], list[str]]) -> list[str]:
     names, accounts = payers
     told = normalise_name(line["other_name"])
     text = line["text"].replace(" ", "")
