@@ -52,7 +52,8 @@ def test_no_long_function() -> None:
     """Functions stay under 50 lines; a docstring and the functions inside (routes, closures) are not counted."""
     long = []
     for name in code_files():
-        if name.suffix != ".py":
+        # A test tells its story in one go; what it uses is looked at.
+        if name.suffix != ".py" or name.name.startswith("test_"):
             continue
         for node in ast.walk(ast.parse(text_of(name))):
             if isinstance(node, FUNCTIONS) and own_lines(node) > MOST_FUNCTION_LINES:
