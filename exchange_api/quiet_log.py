@@ -16,16 +16,24 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tupl
 
 
 def shown(error: BaseException) -> str:
-    """An error in one line: its type, the database's code where it has one, and the innermost places."""
+    """An error in one line: its type, the database's code where it has one, and our places it came through."""
     code = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
-    frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
-    places = " < ".join(f"{_short(frame.filename)}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if _ours(frame.filename)][-FRAMES:]
+    inner = frames[-1:] if frames and not _ours(frames[-1].filename) else []
+    places = " < ".join(
+        f"{_short(each.filename)}:{each.lineno} {each.name}" for each in reversed([*ours, *inner])
+    )
     return f"{type(error).__name__} {code} at {places}".replace("  ", " ")
 
 
-def _short(name: str) -> str:
+def _ours(name: str) -> bool:
     path = Path(name)
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else "/".join(path.parts[-2:])
+    return path.is_relative_to(ROOT) and not path.relative_to(ROOT).parts[0].startswith(".")
+
+
+def _short(name: str) -> str:
+    return str(Path(name).relative_to(ROOT)) if _ours(name) else "/".join(Path(name).parts[-2:])
 
 
 class QuietFormatter(logging.Formatter):
