@@ -51,7 +51,7 @@ def log(
         row["partner"] for row in uow.all("SELECT DISTINCT partner FROM exchange.inbox ORDER BY 1 LIMIT 100")
     ]
     return page(
-        request, "exchange.html", rows=rows[:PAGE], names=_names(), partners=partners, following=following,
+        request, "exchange.html", rows=rows[:PAGE], names=partner_names(), partners=partners, following=following,
         opens=uow.actor.has(*OPENS), later=before > 0, **told,
     )  # fmt: skip
 
@@ -68,7 +68,7 @@ _OUT = (
 )
 
 
-def _names() -> dict[str, str]:
+def partner_names() -> dict[str, str]:
     """Partners and ways to pay by id, as people call them."""
     return {each.id: each.name_zh for each in (*all_connectors().values(), *escrow.all_rails().values())}
 
@@ -85,7 +85,7 @@ def one_in(request: Request, inbox_id: UUID, uow: Work) -> HTMLResponse:
         request,
         "message.html",
         row=row,
-        names=_names(),
+        names=partner_names(),
         raw=content[:SHOWN_BYTES].decode("utf-8", "replace"),
         size=len(content),
         cut=len(content) > SHOWN_BYTES,
@@ -115,7 +115,7 @@ def one_out(request: Request, outbox_id: UUID, uow: Work) -> HTMLResponse:
         "SELECT * FROM exchange.outbox_attempt WHERE outbox = :id ORDER BY attempt LIMIT 100", id=outbox_id
     )
     sent = bytes(row["content"])[:SHOWN_BYTES].decode("utf-8", "replace") if row["content"] else ""
-    return page(request, "owed.html", row=row, tries=tries, sent=sent, names=_names())
+    return page(request, "owed.html", row=row, tries=tries, sent=sent, names=partner_names())
 
 
 @router.post("/out/{outbox_id}/replay")

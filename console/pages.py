@@ -17,10 +17,12 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from console.access import NOTICE, came_from
+from console.telling import line_text
 from console.texts import in_language
 from console.words import flag_text, word, words, yuan
 from foundation.actors import Actor
 from foundation.staff import ROLES
+from schemas.code_tables import code_table
 from schemas.findings import FINDING_CODES, Finding
 
 BEIJING = ZoneInfo("Asia/Shanghai")
@@ -86,6 +88,8 @@ def _value(context: Context, value: Any, name: str) -> str:
         return " ".join(str(part) for part in value.values())
     if isinstance(value, list):
         return "、".join(str(part) for part in value)
+    if name == "place_code":
+        return f"{_place(context, str(value))} {value}"
     groups = {"proceeding_kind": "proceeding", "state": "episode"}
     return word(value, groups.get(name, ""), language)
 
@@ -132,6 +136,21 @@ def _entries(rows: list[dict[str, Any]]) -> list[tuple[Any, list[dict[str, Any]]
     return list(found.items())
 
 
+@pass_context
+def _line(context: Context, line: dict[str, Any]) -> str:
+    return line_text(line, context["language"])
+
+
+@pass_context
+def _place(context: Context, code: str) -> str:
+    """The name of a division by its code; the code itself where the tables have none."""
+    for table in ("division", "division_synthetic"):
+        found = code_table(table).get(code)
+        if found is not None:
+            return found.name_en if context["language"] == "en" else found.name_zh
+    return code
+
+
 def _pretty(value: Any) -> str:
     """JSON for the eye: indented, Chinese as it is."""
     return json.dumps(value, ensure_ascii=False, indent=1, default=str)
@@ -139,6 +158,8 @@ def _pretty(value: Any) -> str:
 
 _PAGES.filters.update(
     pretty=_pretty,
+    line=_line,
+    place=_place,
     party_name=_party_name,
     entries=_entries,
     yuan=yuan,

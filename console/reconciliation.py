@@ -25,6 +25,8 @@ def reconciliation(request: Request, uow: Work, closed: bool = Query(default=Fal
     need(uow.actor, *READERS)
     breaks = escrow.list_breaks(uow, open_only=not closed, limit=200)
     for each in breaks:
+        each["where"] = _where(each["subject"])
+        each["order"] = each["where"]["number"] if each["where"]["what"] == "order" else ""
         # A fee of the holder, or a debit that nobody ordered, can be booked to a case by two persons.
         each["line"] = (
             each["subject"].partition("line/")[2] if each["kind"] in ("FEE", "UNEXPECTED_DEBIT") else ""
@@ -35,6 +37,14 @@ def reconciliation(request: Request, uow: Work, closed: bool = Query(default=Fal
         kinds=code_table("break_type"), acts=escrow.acts_of(uow), people=staff_names(uow), now=uow.now,
         rails={rail.id: rail.name_zh for rail in escrow.all_rails().values()},
     )  # fmt: skip
+
+
+def _where(subject: str) -> dict[str, str]:
+    """``day/<rail>/<account>/2026-04-01`` in parts; of other subjects the kind and the id."""
+    what, *rest = subject.split("/")
+    if what in ("day", "closing", "opening", "hold") and len(rest) > 1:
+        return {"what": what, "rail": rest[0], "number": rest[1]}
+    return {"what": what, "rail": "", "number": rest[0] if rest else ""}
 
 
 @router.post("/breaks/{break_id}/own")

@@ -12,6 +12,7 @@ import case_registry
 import escrow
 from console.access import Work, need
 from console.acts import Taken
+from console.exchange import partner_names
 from console.pages import page
 from console.texts import say
 from foundation.journal import close_alarm
@@ -59,7 +60,14 @@ def decisions_to_confirm(uow: Work) -> list[dict[str, Any]]:
 
 def _alarms(uow: Work) -> list[dict[str, Any]]:
     rows = uow.all("SELECT * FROM exchange.alarm WHERE closed_at IS NULL ORDER BY at DESC LIMIT 200")
-    return [dict(row) for row in rows if uow.actor.has(row["role"], "operator")]
+    names = partner_names()
+    found = []
+    for row in rows:
+        if uow.actor.has(row["role"], "operator"):
+            partner, slash, rest = row["subject"].partition("/")
+            known = slash and partner in names
+            found.append({**row, "subject": f"{names[partner]} {rest}" if known else row["subject"]})
+    return found
 
 
 @router.post("/alarms/{alarm_id}/close")
