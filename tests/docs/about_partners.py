@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 
 from connectors import Connector, all_connectors
 from exchange_api.problem import STATUS_OF
 from schemas.findings import FINDING_CODES
 from tests.docs.rows import code, size, table
+from tests.platform.tree import ROOT
 
 
 def partners() -> str:
@@ -84,14 +86,32 @@ def endpoints() -> str:
 
 
 def notices() -> str:
+    """Only events that the hub tells of: a manifest may name more."""
+    told = _events_told()
     found: dict[str, list[str]] = {}
     for each in all_connectors().values():
         for event, operation in each.manifest.get("notices", {}).items():
+            if event not in told:
+                continue
             found.setdefault(event, []).append(f"{code(each.id)} {code(operation)}")
     return table(
         ["event", "who is told, by which operation"],
         [(code(k), "<br>".join(v)) for k, v in sorted(found.items())],
     )
+
+
+def _events_told() -> set[str]:
+    """The events in calls of ``notices.tell`` and ``notice``, read from the source."""
+    found = set()
+    for path in (ROOT / "hub").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in ("tell", "notice")
+            ):
+                found |= {arg.value for arg in node.args if isinstance(arg, ast.Constant)}
+    return found
 
 
 def finding_codes() -> str:
