@@ -123,6 +123,27 @@ def test_every_kind_that_the_database_lists_has_a_word(uow) -> None:  # type: ig
     assert set(words()["break_kind"]) == set(words()["break_means"])
 
 
+def calls(name: str, argument: int) -> set[str]:
+    """Constants that are handed to a function of that name anywhere in the product."""
+    found = set()
+    for room in ("hub", "foundation", "connectors", "exchange_api", "escrow", "case_registry", "mediation"):
+        for path in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and len(node.args) > argument:
+                    called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                    value = node.args[argument]
+                    if called == name and isinstance(value, ast.Constant):
+                        found.add(str(value.value))
+    return found
+
+
+def test_every_alarm_and_every_stop_has_a_word() -> None:
+    assert len(calls("raise_alarm", 1)) > 5
+    assert not calls("raise_alarm", 1) - set(words()["alarm"])
+    stops = calls("place_stop_by_rule", 2) | {kind for kind in calls("place", 2) if kind.isupper()}
+    assert not stops - set(words()["stop"])
+
+
 def test_flags() -> None:
     assert flag_text("HOLD:250000", "zh") == "司法冻结 2,500.00 元"
     assert flag_text("REPEAT:2", "en") == "Repeat petition ×2"
