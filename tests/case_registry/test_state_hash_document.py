@@ -25,4 +25,7 @@ def test_by_the_document(uow: UnitOfWork) -> None:
         lines.append(json.dumps([[partner, native], first, known], ensure_ascii=False, separators=(",", ":")))
     assert hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest() == state_hash(uow)
     text = DOCUMENT.read_text("utf-8")
-    assert lines[0] in text and "[[partner, native id], first, known]" in text
+    assert (
+        lines[0] in text
+        and "[[partner, key], [partner, key] of the first case of its dispute or null, digest]" in text
+    )
