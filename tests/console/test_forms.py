@@ -7,8 +7,6 @@ import uuid
 from collections.abc import Callable
 from threading import Thread
 
-import pytest
-
 from foundation.unit_of_work import unit_of_work
 from tests.console.conftest import Reader, form_to
 from tests.console.world import COMMITTEE, County
@@ -251,8 +249,8 @@ def test_cancel_needs_a_reason(enter: Enter, county: County) -> None:
     assert "指令已撤回" in cashier.send(path, f"{path}/cancel", reason="收款人要求改期")
 
 
-@pytest.mark.parametrize("amount", ["0", "-1", "1.001", "NaN", "1e5", "1,2", "壹佰", ""])
-def test_no_sum_but_a_sum(enter: Enter, county: County, amount: str) -> None:
-    case = f"/escrow/cases/{county.funded(1_000_000)}"
-    shown = enter("cashier1").send(case, f"{case}/orders", 422, seat="A1|x", instalment="1", amount=amount)
-    assert "金额无法识别" in shown or "缺少必填内容" in shown
+def test_no_sum_but_a_sum(enter: Enter, county: County) -> None:
+    case, cashier = f"/escrow/cases/{county.funded(1_000_000)}", enter("cashier1")
+    for amount in ("0", "-1", "1.001", "NaN", "1e5", "1,2", "壹佰", "9" * 13, ""):
+        shown = cashier.send(case, f"{case}/orders", 422, seat="A1|x", instalment="1", amount=amount)
+        assert "金额无法识别" in shown or "缺少必填内容" in shown, amount

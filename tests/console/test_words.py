@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -123,18 +124,24 @@ def test_every_kind_that_the_database_lists_has_a_word(uow) -> None:  # type: ig
     assert set(words()["break_kind"]) == set(words()["break_means"])
 
 
+@cache
+def product_calls() -> tuple[ast.Call, ...]:
+    rooms = ("hub", "foundation", "exchange_api", "escrow", "case_registry", "mediation")
+    trees = (
+        ast.parse(path.read_text(encoding="utf-8")) for room in rooms for path in (ROOT / room).rglob("*.py")
+    )
+    return tuple(node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
 def calls(name: str, argument: int) -> set[str]:
     """Constants that are handed to a function of that name anywhere in the product."""
-    found = set()
-    for room in ("hub", "foundation", "connectors", "exchange_api", "escrow", "case_registry", "mediation"):
-        for path in (ROOT / room).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Call) and len(node.args) > argument:
-                    called = getattr(node.func, "id", getattr(node.func, "attr", ""))
-                    value = node.args[argument]
-                    if called == name and isinstance(value, ast.Constant):
-                        found.add(str(value.value))
-    return found
+    return {
+        str(value.value)
+        for node in product_calls()
+        if name in (getattr(node.func, "id", ""), getattr(node.func, "attr", ""))
+        for value in node.args[argument : argument + 1]
+        if isinstance(value, ast.Constant)
+    }
 
 
 def test_every_alarm_and_every_stop_has_a_word() -> None:
