@@ -34,10 +34,26 @@ def machine(found: StateMachine) -> str:
     drawn = ["stateDiagram-v2", f"    [*] --> {found.initial}"]
     drawn += [f"    {before} --> {after}: {', '.join(events)}" for (before, after), events in edges.items()]
     drawn += [f"    {state} --> [*]" for state in sorted(found.final)]
-    rows = [(code(m.state), code(m.event), m.guard or "", code(m.next), m.effect) for m in found.moves]
-    moves = table(["state", "event", "when", "next", "effect"], rows)
+    moves = _moves(found)
     diagram = "\n".join(drawn)
     return f"```mermaid\n{diagram}\n```\n\n<details><summary>All moves</summary>\n\n{moves}\n</details>\n"
+
+
+def _moves(found: StateMachine) -> str:
+    """All moves; states that an event treats alike share a row."""
+    ways: dict[tuple[str, str], list[str]] = {}
+    for move in found.moves:
+        after = "stays" if move.next == move.state else code(move.next)
+        when = f" when {move.guard}" if move.guard not in ("", f"said {move.next}") else ""
+        effect = f" ({move.effect})" if move.effect else ""
+        ways.setdefault((move.event, move.state), []).append(after + when + effect)
+    alike: dict[tuple[str, str], list[str]] = {}
+    for (event, state), nexts in ways.items():
+        alike.setdefault((event, "; ".join(nexts)), []).append(code(state))
+    return table(
+        ["event", "in state", "next"],
+        [(code(event), " ".join(states), nexts) for (event, nexts), states in alike.items()],
+    )
 
 
 def machines() -> str:
