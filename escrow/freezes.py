@@ -24,10 +24,15 @@ def active(uow: UnitOfWork, case_id: UUID) -> list[RowMapping]:
 
 
 def fill(uow: UnitOfWork, case_id: UUID) -> list[Event]:
-    """Give active freezes what they still want from the case's free money; call after anything that frees money."""
+    """Give active freezes what they still want from the case's free money; call after anything that frees money.
+
+    What left before this hub ran and is not shown by a statement yet is no longer there to be frozen.
+    """
     events: list[Event] = []
-    for row in active(uow, case_id):
-        take = min(int(row["wanting_fen"]), ledger.balance(uow, "case_escrow", case_id))
+    rows = active(uow, case_id)
+    gone = sent_before(uow, case_id) if rows else 0
+    for row in rows:
+        take = min(int(row["wanting_fen"]), ledger.balance(uow, "case_escrow", case_id) - gone)
         if take > 0:
             step = int(uow.scalar("SELECT last_seq FROM escrow.account WHERE id = :id", id=row["ledger"])) + 1
             parts = [(ledger.account(uow, "case_escrow", case_id), take), (row["ledger"], -take)]
@@ -37,6 +42,17 @@ def fill(uow: UnitOfWork, case_id: UUID) -> list[Event]:
                 case_state.event(uow, case_id, "MONEY_FROZEN", document_no=row["document_no"], fen=take)
             )
     return events
+
+
+def sent_before(uow: UnitOfWork, case_id: UUID) -> int:
+    """Fen of instructions of the time before that left the case's own accounts, as far as is known, and no line shows yet."""
+    found: int = uow.scalar(
+        "SELECT coalesce(sum(a.fen), 0) FROM escrow.rail_attempt a JOIN escrow.bank_account b ON b.rail = a.rail"
+        " AND b.number = a.debit_account AND b.case_id = a.case_id WHERE a.case_id = :case AND a.source = 'HISTORY'"
+        " AND a.proved_by IS NULL AND coalesce(a.outcome, '') NOT IN ('REFUSED', 'NOT_SENT')",
+        case=case_id,
+    )  # fmt: skip
+    return int(found)
 
 
 def held(uow: UnitOfWork, freeze: UUID) -> int:

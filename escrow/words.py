@@ -73,10 +73,13 @@ def _note(
 
 
 def _history(uow: UnitOfWork, attempt: RowMapping, after: str | None) -> list[Event]:
+    """An instruction of the time before: noted; what provably did not leave is there for a freeze again."""
     uow.execute(
         "UPDATE escrow.rail_attempt SET outcome = :after WHERE id = :id", after=after, id=attempt["id"]
     )
-    return []
+    if attempt["case_id"] is None or after not in ("REFUSED", "NOT_SENT"):
+        return []
+    return freezes.fill(uow, attempt["case_id"])
 
 
 def _contradiction(uow: UnitOfWork, attempt: RowMapping, outcome: str) -> list[Event]:

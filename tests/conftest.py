@@ -6,6 +6,7 @@ import os
 import socket
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -57,9 +58,11 @@ def template(cluster: embedded_postgres.Cluster) -> str:
     return "template_concord"
 
 
-@pytest.fixture
-def database_url(cluster: embedded_postgres.Cluster, template: str) -> Iterator[str]:
-    """URL of a fresh, migrated database with its virtual clock at 2026-04-01 09:00 Beijing."""
+@contextmanager
+def fresh_database(
+    cluster: embedded_postgres.Cluster, template: str, at: datetime = STORY_START
+) -> Iterator[str]:
+    """URL of a fresh, migrated database with its virtual clock at ``at``; dropped at the end."""
     name = f"t_{uuid.uuid4().hex[:12]}"
     with _admin(cluster) as admin:
         admin.execute(
@@ -68,11 +71,18 @@ def database_url(cluster: embedded_postgres.Cluster, template: str) -> Iterator[
     url = cluster.url(name)
     first = make_engine(url)
     with first.begin() as conn:
-        move_clock(conn, STORY_START)
+        move_clock(conn, at)
     first.dispose()
     yield url
     with _admin(cluster) as admin:
         admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database_url(cluster: embedded_postgres.Cluster, template: str) -> Iterator[str]:
+    """URL of a fresh, migrated database with its virtual clock at 2026-04-01 09:00 Beijing."""
+    with fresh_database(cluster, template) as url:
+        yield url
 
 
 @pytest.fixture

@@ -30,11 +30,12 @@ def read_case(element: "etree._Element", path: str, context: Context) -> RowsRea
     basic = next(child for child in element if local(child) in ("民事案件基本信息", "刑事案件基本信息"))
     row = Row(cells_of(basic), f"{path}/{local(basic)}", context)
     native_id, number = row.key("案件标识"), case_number(row, "案号")
-    version = (row.stamp("更新时间"),)
+    stamp = row.stamp("更新时间")
     kind = proceeding_kind(row, "案件类型代码", row.told("立案案由名称"))
     row.claim("proceeding_kind", kind)
     _what_it_is_about(row)
     _where_it_stands(row)
+    version = row.version_of(stamp)
     valid = row.code("有效状态代码", "visibility", required=True)
     parties = party_rows(element.find(tag("当事人")), f"{path}/当事人", row)
     episode = Record(

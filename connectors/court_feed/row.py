@@ -7,7 +7,7 @@ A field is None when it was not told (absent, xsi:nil, JSON null) and "" when it
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -124,6 +124,19 @@ class Row:
             self.key(name)
         found = self.moment(name)
         return stamp_of(found) if found else ""
+
+    def version_of(self, stamp: str) -> tuple[str]:
+        """The row's version: its own time, or the day on which it says that it ended where that is later.
+
+        更新时间 is the exporter's clock (habit 12): a row that tells an end cannot be older than that end. An end more
+        than a year ahead of it is a slip of the pen, and moves nothing.
+        """
+        ended = next((c.value for c in self.claims if c.field == "closed_on" and c.value), None)
+        end = f"{ended}T00:00:00+08:00" if isinstance(ended, str) else ""
+        if not stamp or end <= stamp:
+            return (stamp,)
+        ahead = date.fromisoformat(end[:10]) - date.fromisoformat(stamp[:10])
+        return (end,) if ahead <= timedelta(days=366) else (stamp,)
 
     def amount(self, name: str, field: str | None = None, *, positive: bool = False) -> int | None:
         """Fen of an amount in any habit; `field` states it. Vague or odd amounts refuse the row (habit 5)."""

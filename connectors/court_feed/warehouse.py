@@ -74,7 +74,7 @@ def _party_line(row: Row, gathered: _Gathered) -> None:
 
 def _case(row: Row, lines: list[_PartyLine]) -> RowsRead:
     native_id, number = row.key("C_AJBS"), case_number(row, "C_AH")
-    version = (row.stamp("DT_UPDATETIME"),)
+    stamp = row.stamp("DT_UPDATETIME")
     row.claim("proceeding_kind", proceeding_kind(row, "C_AJLB", row.told("C_LAAYMC")))
     row.day("DT_LARQ", "opened_on")
     state_cause(row, "C_LAAYMC")
@@ -82,6 +82,7 @@ def _case(row: Row, lines: list[_PartyLine]) -> RowsRead:
     row.text("C_TJZZMC", "organisation")
     row.text("C_TJYXM", "mediator")
     row.day("DT_JARQ", "closed_on")
+    version = row.version_of(stamp)
     state_of(row, "C_AJZT", row.code("C_JAFS", "closing_b"))
     row.claim("court", row.told("C_FYBH") or None)
     referred = row.moment("DT_WPRQ")
