@@ -174,7 +174,7 @@ class Rewriter:
 
 def _read(path: Path) -> str:
     raw = path.read_bytes()
-    return raw.decode("gb18030" if b'encoding="GB18030"' in raw[:80].upper() else "utf-8")
+    return raw.decode("gb18030" if b'ENCODING="GB18030"' in raw[:80].upper() else "utf-8")
 
 
 def _rows_of(disputes_csv: Path, keys: list[str]) -> str:
@@ -210,7 +210,7 @@ def rewrite_story(folder: Path, disputes_csv: Path, target: Path, seed: int) -> 
             continue
         text = _read(path)
         new = rewriter.form(text) if path.suffix == ".form" else rewriter.text(text)
-        encoding = "gb18030" if 'encoding="GB18030"' in text[:80].upper() else "utf-8"
+        encoding = "gb18030" if 'ENCODING="GB18030"' in text[:80].upper() else "utf-8"
         (target / path.name).write_bytes(new.encode(encoding))
     (target / "disputes.csv").write_text(rewriter.text(table), "utf-8")
     return rewriter
