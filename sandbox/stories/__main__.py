@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from sandbox.rewrite import rewrite_story
-from sandbox.stories.hub_api import HubApi
+from sandbox.stories.hub_api import HubApi, Patience
 from sandbox.stories.judge import find_dispute
 from sandbox.stories.pack import PACKS, Story, UnknownStory, load, story_folder, story_names
 from sandbox.stories.play import StepResult, as_dict, play
@@ -22,6 +22,7 @@ MOST_SEEDS = 10_000
 def main() -> int:
     """Exit 0 only if every step of every story matched."""
     options = _options()
+    Patience.least_s = options.patience
     hub = HubApi(options.hub, json.loads(Path(options.logins).read_text(encoding="utf-8")))
     stand_ins = StandIns(options.stand_in)
     names = story_names() if options.names == ["all"] else options.names
@@ -49,6 +50,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--logins", required=True, help="JSON file: log-in name → password")
     parser.add_argument("--seed", type=int, default=None, help="rewrite names, sums, dates, ids by this seed")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--patience", type=float, default=0.0, help="seconds to wait at least, wherever it waits"
+    )
     return parser.parse_args()
 
 

@@ -96,7 +96,9 @@ def _hub_sends(stage: Stage, step: Step, later: tuple[Step, ...]) -> list[str]:
         # The hub tells of a matter that was taken up by itself; of anything else when people say so.
         stage.let_go(step.receiver)
         by_itself = wait_for(
-            lambda: _received(stage, step.receiver, since, told, exact=True), ITSELF_WITHIN_S
+            lambda: _received(stage, step.receiver, since, told, exact=True),
+            ITSELF_WITHIN_S,
+            exactly=True,
         )
         cause = None if by_itself else cause
     if cause is not None:

@@ -10,6 +10,15 @@ import httpx
 
 TIMEOUT_S = 20.0
 PATIENCE_S = 25.0
+# A refusal of a call that was cut off before may say only that it had been done: the caller looks.
+DONE_BEFORE: dict[str, Any] = {}
+REFUSALS = (403, 409, 422)
+
+
+class Patience:
+    """How long a story waits at least wherever it waits; raised where processes are ended on purpose."""
+
+    least_s = 0.0
 
 
 class HubRefused(Exception):
@@ -39,22 +48,29 @@ class HubApi:
         return self._call(person, "PUT", path, json=body)
 
     def _call(self, person: str, method: str, path: str, **more: Any) -> Any:
-        """Call as that person; a hub that is being restarted is waited for, within PATIENCE_S."""
-        deadline = time.monotonic() + PATIENCE_S
+        """Call as that person; a hub that is being restarted is waited for, within PATIENCE_S.
+
+        A POST that was cut off may have been done all the same: it is repeated, and then a refusal gives DONE_BEFORE.
+        """
+        deadline = time.monotonic() + max(PATIENCE_S, Patience.least_s)
+        cut_off = False
         while True:
             try:
                 token = self._token(person)
                 answer = self._client.request(
                     method, path, headers={"Authorization": f"Bearer {token}"}, **more
                 )
-            except httpx.TransportError:
+            except httpx.TransportError as error:
                 if time.monotonic() > deadline:
                     raise
+                cut_off = cut_off or (method == "POST" and not isinstance(error, httpx.ConnectError))
                 time.sleep(0.2)
                 continue
             if answer.status_code == 503 and time.monotonic() < deadline:
                 time.sleep(0.3)
                 continue
+            if cut_off and answer.status_code in REFUSALS:
+                return DONE_BEFORE
             if answer.status_code >= 400:
                 raise HubRefused(answer.status_code, _body(answer))
             return _body(answer)
@@ -73,9 +89,12 @@ def _body(answer: httpx.Response) -> Any:
     return answer.json() if "json" in kind else answer.text
 
 
-def wait_for(look: Callable[[], Any], seconds: float = 10.0) -> Any:
-    """Call ``look`` until it returns something true; the last value when time is over."""
-    deadline = time.monotonic() + seconds
+def wait_for(look: Callable[[], Any], seconds: float = 10.0, *, exactly: bool = False) -> Any:
+    """Call ``look`` until it returns something true; the last value when time is over.
+
+    ``exactly``: not longer than ``seconds``, whatever the patience.
+    """
+    deadline = time.monotonic() + (seconds if exactly else max(seconds, Patience.least_s))
     pause = 0.02
     while True:
         found = look()

@@ -8,7 +8,16 @@ from typing import Any
 
 import httpx
 
+from sandbox.stories.hub_api import Patience
+
 PATIENCE_S = 25.0
+# Words of the books for a message that was not taken yet; anything else is the hub's own verdict.
+UNSETTLED = ("", "SENDING", "NO_ANSWER", "AGAIN", "not", "E00503")
+AGAIN_AFTER_S = 6.0
+
+
+class CutOff(Exception):
+    """The stand-in ended while it was doing what it was told: it may have been done or not."""
 
 
 class StandIns:
@@ -31,11 +40,43 @@ class StandIns:
             self._call("POST", f"{url}/control/clock", json={"at": at})
 
     def emit(self, partner: str, content: bytes, **more: Any) -> dict[str, Any]:
-        """Let the partner send this content to the hub; returns what it was answered."""
+        """Let the partner send this content to the hub; returns what it was answered.
+
+        When the partner or the hub ends meanwhile, the partner's books tell whether it went out; a partner that
+        would try again only after hours is told to try now.
+        """
+        since = self.last_entry(partner)
+        answered = self._emit_once(partner, content, more)
+        deadline = time.monotonic() + max(PATIENCE_S, Patience.least_s)
+        again_at = time.monotonic() + AGAIN_AFTER_S
+        while _unsettled(answered) and time.monotonic() < deadline:
+            time.sleep(0.3)
+            sent = self._sent(partner, since)
+            taken = [entry for entry in sent if not _unsettled(entry)]
+            if taken:
+                answered |= {name: taken[-1][name] for name in ("status", "verdict", "reply")}
+                answered.setdefault("message_id", taken[-1]["request_id"])
+            elif time.monotonic() > again_at and (not sent or "delivery" in answered):
+                answered = self._emit_once(partner, content, more)
+                again_at = time.monotonic() + AGAIN_AFTER_S
+        return answered
+
+    def _emit_once(self, partner: str, content: bytes, more: dict[str, Any]) -> dict[str, Any]:
         order = {"content_base64": base64.b64encode(content).decode(), **more}
-        found: dict[str, Any] = self._call(
-            "POST", f"{self._home[partner]}/control/emit/{partner}", json=order
+        try:
+            found: dict[str, Any] = self._call(
+                "POST", f"{self._home[partner]}/control/emit/{partner}", once=True, json=order
+            )
+        except CutOff:
+            return {}
+        return found
+
+    def _sent(self, partner: str, since: int) -> list[dict[str, Any]]:
+        """What this partner sent to the hub after line ``since`` of its books."""
+        page = self._call(
+            "GET", f"{self._home[partner]}/control/books/{partner}?since={since}&limit=500&direction=out"
         )
+        found: list[dict[str, Any]] = page["entries"]
         return found
 
     def order(self, partner: str, **order: Any) -> dict[str, Any]:
@@ -79,17 +120,28 @@ class StandIns:
         )
         return found
 
-    def _call(self, method: str, url: str, **more: Any) -> Any:
-        """A stand-in that is being restarted is waited for, within PATIENCE_S."""
-        deadline = time.monotonic() + PATIENCE_S
+    def _call(self, method: str, url: str, *, once: bool = False, **more: Any) -> Any:
+        """A stand-in that is being restarted is waited for, within PATIENCE_S. ``once``: raises CutOff rather than
+        do something twice."""
+        deadline = time.monotonic() + max(PATIENCE_S, Patience.least_s)
         while True:
             try:
                 answer = self._client.request(method, url, **more)
                 break
-            except httpx.TransportError:
+            except httpx.TransportError as error:
+                if once and not isinstance(error, httpx.ConnectError):
+                    raise CutOff from error
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
         if answer.status_code >= 400:
             raise RuntimeError(f"{method} {url}: {answer.status_code} {answer.text[:500]}")
         return answer.json()
+
+
+def _unsettled(told: dict[str, Any]) -> bool:
+    """Nobody knows that the hub has taken it: cut off, no answer, or "come back later"."""
+    verdict = str(told.get("verdict", ""))
+    if verdict in ("HELD", "OFFERED", "RAW"):
+        return False
+    return told.get("status") in (None, 500, 503) or verdict.split(" ")[0] in UNSETTLED
