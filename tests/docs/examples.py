@@ -14,12 +14,15 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from connectors import all_connectors
 from escrow import all_rails
 from foundation import embedded_postgres
+from foundation.clock import move_clock
+from foundation.database import make_engine
 from hub import migrate
 from tests.acceptance.hub_process import API, RunningHub, running_hub
 from tests.conftest import free_port
@@ -31,11 +34,17 @@ PAGE = ROOT / "docs" / "partner" / "examples.md"
 OWN_RECORDS = ROOT / "sandbox" / "story_pack" / "contract" / "mediation_records.csv"
 WITHIN_S = 400
 BEGIN, END = "<!-- results -->\n", "<!-- end of results -->"
+# After every date in the examples: a date in the future would be remarked upon.
+RECEIVED_AT = datetime(2026, 7, 1, 1, 0, tzinfo=UTC)
 KINDS = {"valid": "right", "awkward": "odd, to be taken", "invalid": "wrong, to be refused"}
 
 
 def page_of(database_url: str, var_dir: Path) -> str:
     """The page's text, with the results of this moment. The database must be migrated and empty."""
+    engine = make_engine(database_url)
+    with engine.begin() as conn:
+        move_clock(conn, RECEIVED_AT)
+    engine.dispose()
     text = PAGE.read_text(encoding="utf-8")
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
