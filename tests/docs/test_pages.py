@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from pathlib import Path
 from urllib.parse import unquote
@@ -11,7 +12,7 @@ import pytest
 
 from escrow import all_rails
 from foundation.settings import ROOT
-from hub import jobs
+from hub import choreography, jobs
 from tests.docs import pages, tables
 
 pytestmark = pytest.mark.docs
@@ -109,6 +110,12 @@ def alarm_kinds() -> set[str]:
                 kind = node.args[1]
                 if isinstance(kind, ast.Constant):
                     found.add(str(kind.value))
+    # An action that names its alarm after the event it was called for.
+    for event, actions in choreography.ACTIONS.items():
+        if any(
+            'raise_alarm(\n        uow, event["event"].lower()' in inspect.getsource(each) for each in actions
+        ):
+            found.add(event.lower())
     return found
 
 
