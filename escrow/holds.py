@@ -49,9 +49,9 @@ class CourtDocument:
 def take_court_document(uow: UnitOfWork, paper: CourtDocument) -> Result:
     """Take a court's document and do what it orders.
 
-    The same document again changes nothing. An account that is no case's is kept and reported
-    (COURT_DOCUMENT_UNPLACED). Raises Refused: SAME_ID_OTHER_BYTES, FIELD_MISSING, CODE_UNKNOWN, NOT_FOUND where the
-    freeze it refers to is unknown.
+    The same document again changes nothing. One for an account that is no case's is kept and reported
+    (COURT_DOCUMENT_UNPLACED); one that extends or lifts a freeze that has not come yet waits for it, and is reported
+    (COURT_DOCUMENT_WAITS). Raises Refused: SAME_ID_OTHER_BYTES, FIELD_MISSING, CODE_UNKNOWN.
     """
     if paper.measure not in MEASURES:
         raise refuse("CODE_UNKNOWN", "measure", paper.measure, ", ".join(MEASURES))
@@ -108,8 +108,28 @@ def _freeze(uow: UnitOfWork, case_id: UUID, document: UUID, paper: CourtDocument
         case=case_id, id=freeze,
     )  # fmt: skip
     if paper.waiting and earlier:
-        return [case_state.event(uow, case_id, "HOLD_QUEUED", document_no=paper.document_no, fen=paper.fen)]
-    return _activate(uow, case_id, freeze, paper.document_no)
+        queued = case_state.event(uow, case_id, "HOLD_QUEUED", document_no=paper.document_no, fen=paper.fen)
+        return [queued, *_came_before(uow, case_id, paper)]
+    return [*_activate(uow, case_id, freeze, paper.document_no), *_came_before(uow, case_id, paper)]
+
+
+def _came_before(uow: UnitOfWork, case_id: UUID, freeze: CourtDocument) -> list[Event]:
+    """Papers about this freeze that came before it: arrival does not decide, so they act now, in their own order."""
+    events: list[Event] = []
+    for row in uow.all(
+        "SELECT * FROM escrow.court_document WHERE case_id = :case AND account = :account AND measure IN ('EXTEND', 'LIFT')"
+        " ORDER BY measure, from_on NULLS LAST, document_no LIMIT 100",
+        case=case_id, account=freeze.account,
+    ):  # fmt: skip
+        paper = CourtDocument(
+            row["document_no"], row["measure"], row["account"], int(row["fen"]), row["case_no"], row["from_on"],
+            row["until_on"], row["waiting"], row["refers_to"],
+        )  # fmt: skip
+        found = _referred(uow, case_id, paper)
+        if found is not None and found["document_no"] == freeze.document_no:
+            act = _lift if paper.measure == "LIFT" else _extend
+            events += act(uow, case_id, row["id"], paper)
+    return events
 
 
 def _enter(uow: UnitOfWork, case_id: UUID, document: UUID, paper: CourtDocument) -> UUID:
@@ -177,20 +197,19 @@ def _referred(uow: UnitOfWork, case_id: UUID, paper: CourtDocument) -> RowMappin
     return None
 
 
-def _need_referred(uow: UnitOfWork, case_id: UUID, paper: CourtDocument) -> RowMapping:
-    row = _referred(uow, case_id, paper)
-    if row is None:
-        raise refuse(
-            "NOT_FOUND",
-            "refers_to",
-            paper.refers_to or paper.document_no,
-            "a freeze in force on this account",
+def _waits(uow: UnitOfWork, case_id: UUID, paper: CourtDocument) -> list[Event]:
+    return [
+        case_state.event(
+            uow, case_id, "COURT_DOCUMENT_WAITS", document_no=paper.document_no, measure=paper.measure,
+            refers_to=paper.refers_to or _LATER_DOCUMENT.sub("", paper.document_no),
         )
-    return row
+    ]  # fmt: skip
 
 
 def _extend(uow: UnitOfWork, case_id: UUID, document: UUID, paper: CourtDocument) -> list[Event]:
-    freeze = _need_referred(uow, case_id, paper)
+    freeze = _referred(uow, case_id, paper)
+    if freeze is None:
+        return _waits(uow, case_id, paper)
     uow.execute(
         "UPDATE escrow.freeze SET until_on = :until_on WHERE id = :id",
         until_on=paper.until_on,
@@ -204,7 +223,9 @@ def _extend(uow: UnitOfWork, case_id: UUID, document: UUID, paper: CourtDocument
 
 
 def _lift(uow: UnitOfWork, case_id: UUID, document: UUID, paper: CourtDocument) -> list[Event]:
-    freeze = _need_referred(uow, case_id, paper)
+    freeze = _referred(uow, case_id, paper)
+    if freeze is None:
+        return _waits(uow, case_id, paper)
     held = freezes.held(uow, freeze["id"])
     if held:
         parts = [(freeze["ledger"], held), (ledger.account(uow, "case_escrow", case_id), -held)]

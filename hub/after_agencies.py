@@ -11,6 +11,7 @@ import mediation
 from foundation.journal import raise_alarm
 from foundation.unit_of_work import UnitOfWork
 from hub import money_terms
+from schemas.findings import Refused
 from schemas.state_machine import IllegalMove
 
 log = logging.getLogger("concord.choreography")
@@ -49,7 +50,25 @@ def confirmed(uow: UnitOfWork, event: Event, number: str, live: dict[str, Any]) 
 
 def court_document(uow: UnitOfWork, event: Event) -> list[Event]:
     """A court's freeze, extension, lifting or deduction acts on the escrow account it names."""
-    return list(escrow.take_court_document(uow, money_terms.court_document(event)).events)
+    paper = money_terms.court_document(event)
+    try:
+        with uow.conn.begin_nested():
+            return list(escrow.take_court_document(uow, paper).events)
+    except Refused as refused:
+        # What the court said stays on record; what the books cannot do with it is for a person, at once.
+        raise_alarm(
+            uow, "court_document_refused", f"{paper.account}/{paper.document_no}", role="cashier",
+            findings=[finding.as_dict() for finding in refused.findings],
+        )  # fmt: skip
+        return []
+
+
+def court_document_left(uow: UnitOfWork, event: Event) -> None:
+    """A court's document that acts on nothing yet: its account is no case's, or its freeze has not come."""
+    raise_alarm(
+        uow, event["event"].lower(), f"{event.get('account') or event.get('mediation_number')}/{event['document_no']}",
+        role="cashier", refers_to=event.get("refers_to", ""),
+    )  # fmt: skip
 
 
 def enforcement(uow: UnitOfWork, event: Event) -> list[Event]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, time
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -63,12 +64,21 @@ def matter_record(uow: UnitOfWork, matter_id: UUID) -> Record:
         kind="episode",
         native_id=found["mediation_number"],
         version=(int(found["version"]),),
-        event_at=found["changed_at"].isoformat(),
+        event_at=_fact_time(found, live).astimezone(BEIJING).isoformat(),
         claims=claims,
         parties=tuple(_party(each) for each in found["parties"]),
         references=references,
         path="matter",
     )
+
+
+def _fact_time(found: dict[str, Any], live: dict[str, Any] | None) -> datetime:
+    """When what the record says became so: not when we wrote it down, which for an old record is much later."""
+    if found["state"] == "ACCEPTED":
+        return datetime.combine(found["accepted_on"], time(), BEIJING)
+    if found["state"] == "AGREED" and live:
+        return live["signed_at"]  # type: ignore[no-any-return]
+    return found["changed_at"]  # type: ignore[no-any-return]
 
 
 def _party(row: dict[str, Any]) -> PartyClaim:

@@ -30,6 +30,8 @@ ACTIONS = {
     "14": "once: refreshTokenByKey; if that fails stop and alarm, never loop",
     "99": "retry with back-off",
 }
+OWN_TIME = "x-concord-own-time"
+NO_TIME = "1970-01-01T00:00:00+00:00"
 
 
 def read(message: RawMessage, known: Known) -> Reading:
@@ -90,7 +92,8 @@ def _data(value: dict[str, Any], message: RawMessage, whole: str) -> Reading:
         return Reading(message_id, whole, meta={**meta, "action": ACTIONS.get(code, ACTIONS["99"])})
     rows = rows_of(value.get("data"))
     question = _question(message)
-    at = message.received_at.astimezone(UTC).isoformat()
+    # A reply tells no time: it is of the moment when it came, and a bare file that came without one is of none.
+    at = NO_TIME if OWN_TIME in message.headers else message.received_at.astimezone(UTC).isoformat()
     records: list[Record] = []
     findings: list[Finding] = []
     notes: list[Finding] = []

@@ -160,12 +160,25 @@ def test_bad_papers_are_refused_and_strange_accounts_reported(world: World, case
     assert refused(world, "SEIZE", 1) == "CODE_UNKNOWN"
     assert refused(world, "FREEZE", -1) == "AMOUNT_UNREADABLE"
     assert refused(world, "FREEZE", 1, no=" ") == "FIELD_MISSING"
-    assert refused(world, "LIFT", 1, no="(2026)浙0399执保99号") == "NOT_FOUND"
+    waits = court(world, "LIFT", 1, no="(2026)浙0399执保99号之一").events
+    assert [(e["event"], e["refers_to"]) for e in waits] == [("COURT_DOCUMENT_WAITS", "(2026)浙0399执保99号")]
     court(world, "FREEZE", 10)
     assert refused(world, "FREEZE", 11) == "SAME_ID_OTHER_BYTES"
     assert [e["event"] for e in court(world, "FREEZE", 10, account="OTHER").events] == [
         "COURT_DOCUMENT_UNPLACED"
     ]
+
+
+def test_a_lift_that_comes_before_its_freeze_acts_when_the_freeze_comes(world: World, case: UUID) -> None:
+    from datetime import date
+
+    court(world, "LIFT", 1000, no=NO + "之二", from_on=date(2026, 4, 20))
+    court(world, "EXTEND", 1000, no=NO + "之一", from_on=date(2026, 4, 10), until_on=date(2026, 8, 1))
+    assert world.look(lambda uow: escrow.escrow_detail(uow, case))["freezes"] == []
+    court(world, "FREEZE", 1000)
+    (freeze,) = world.look(lambda uow: escrow.escrow_detail(uow, case))["freezes"]
+    assert (freeze["state"], freeze["until_on"]) == ("LIFTED", date(2026, 8, 1))
+    assert world.case(case)["held_fen"] == 0
 
 
 def test_a_freeze_survives_refund_and_void(world: World, case: UUID) -> None:
