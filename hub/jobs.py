@@ -13,7 +13,7 @@ import case_registry
 from connectors import all_connectors
 from foundation.unit_of_work import UnitOfWork, unit_of_work
 from foundation.wire import Wire
-from hub import choreography, payee_checks, payments, pulling, reconciling, sending
+from hub import asking, choreography, payee_checks, payments, pulling, reconciling, sending
 from hub.context import hub_of_process
 from hub.history import load_history
 from hub.pipeline import Hub
@@ -90,7 +90,10 @@ def retry_due(hub: Hub | None = None) -> dict[str, Any]:
                 except Exception:
                     continue  # it is written on the row, with an alarm; the others must not wait for it
             sent = [sending.send_one(hub, wire, row) for row in sending.lease(hub, 50)]
-            return {"applied": applied, "sent": len(sent), "delivered": sent.count("DELIVERED")}
+            asked = asking.work(hub, wire, 50)
+            return {
+                "applied": applied, "sent": len(sent), "delivered": sent.count("DELIVERED"), "asked": asked,
+            }  # fmt: skip
         finally:
             wire.close()
 

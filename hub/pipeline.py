@@ -18,7 +18,7 @@ from sqlalchemy.exc import DataError
 
 import case_registry
 from connectors import Connector, connector
-from foundation import inbox
+from foundation import asks, inbox
 from foundation.actors import SYSTEM, Actor
 from foundation.journal import journal, raise_alarm
 from foundation.keys import KeyStore
@@ -110,6 +110,7 @@ def _decide(hub: Hub, uow: UnitOfWork, inbox_id: UUID, raw: RawMessage) -> Proce
     if nonce:
         remember_nonce(uow, raw.partner, nonce, inbox_id)
     choreography.follow(uow, recorded.events, inbox_id)
+    asks.note(uow, raw.partner, reading.meta.get("ask"), inbox_id)
     journal(uow, "message", f"{raw.partner}/{reading.message_id}", hashlib.sha256(raw.content).digest())
     disputes = [each.number for each in recorded.disputes]
     return _finish(uow, inbox_id, reading, "APPLIED", told, disputes, recorded.parked)

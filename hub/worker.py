@@ -18,7 +18,7 @@ import orjson
 from foundation import broker, inbox
 from foundation.unit_of_work import unit_of_work
 from foundation.wire import Wire
-from hub import payments
+from hub import asking, payments
 from hub.context import hub_of_process
 from hub.pipeline import Hub
 from hub.replaying import take_up
@@ -74,6 +74,7 @@ class Worker:
                 log.exception("message %s stays for a later try", inbox_id)
         self._send()
         payments.work(self.hub, self.wire)
+        asking.work(self.hub, self.wire)
         self._relay()
 
     def _send(self) -> None:
