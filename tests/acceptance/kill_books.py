@@ -10,17 +10,15 @@ import httpx
 
 from sandbox.stories import messages
 from sandbox.stories.hub_api import HubApi
-from sandbox.stories.pack import load, story_folder
+from sandbox.stories.pack import Story
 
 SETTLED_WITHIN_S = 90.0
 AUDITOR, OPERATOR = "auditor1", "operator1"
 
 
-def differences(urls: dict[str, str], logins: dict[str, str], story_name: str) -> list[str]:
+def differences(urls: dict[str, str], logins: dict[str, str], story: Story) -> list[str]:
     """Every point in which the books differ from what the story must come to; empty when there is none."""
     hub = HubApi(urls["api"], logins)
-    folder = story_folder(story_name)
-    story = load(folder, folder / "disputes.csv")
     wrong = _hub_is_done(hub)
     told = [messages.read(step.content) for step in story.steps if step.sender == "hub" and step.content]
     paid = [each.fen for each in told if each.kind == "credit_transfer"]

@@ -6,18 +6,19 @@ import secrets
 
 import pytest
 
-from tests.acceptance.kill import KILLED, MONEY_AT_LEAST, _steps, plan, run
+from tests.acceptance.kill import programs, run
+from tests.acceptance.kill_plan import KILLED, MONEY_AT_LEAST, Kill, in_flight, money_steps, plan
 
 FEW, MANY = 3, 10
 
 
 def test_the_plan_follows_the_seed() -> None:
     for seed in range(50):
-        planned = plan(seed, MANY, KILLED)
-        assert planned == plan(seed, MANY, KILLED)
+        planned = plan(seed, MANY)
+        assert planned == plan(seed, MANY)
         assert len({kill.step for kill in planned}) == MANY
         assert {kill.program for kill in planned} == set(KILLED)
-        assert sum(_steps()[kill.step] for kill in planned) >= MONEY_AT_LEAST
+        assert sum(money_steps()[kill.step] for kill in planned) >= MONEY_AT_LEAST
 
 
 @pytest.mark.alone
@@ -31,8 +32,19 @@ def test_ten_kills_with_airflow() -> None:
     _killed(MANY, with_airflow=True)
 
 
+@pytest.mark.long
+@pytest.mark.alone
+def test_the_worker_dies_before_it_hears_that_the_payment_was_taken() -> None:
+    _judged(in_flight(), "--in-flight")
+
+
 def _killed(kills: int, *, with_airflow: bool) -> None:
     seed = secrets.randbits(32)
-    wrong = run(seed, kills, with_airflow=with_airflow)
-    again = f"python -m tests.acceptance.kill --seed {seed} --kills {kills}"
-    assert not wrong, "\n".join([again + (" --with-airflow" if with_airflow else ""), *wrong])
+    how = f"--seed {seed} --kills {kills}" + (" --with-airflow" if with_airflow else "")
+    _judged(plan(seed, kills, programs(with_airflow)), how, with_airflow=with_airflow)
+
+
+def _judged(planned: list[Kill], how: str, *, with_airflow: bool = False) -> None:
+    print(f"python -m tests.acceptance.kill {how}")
+    wrong = run(planned, with_airflow=with_airflow)
+    assert not wrong, "\n".join([f"python -m tests.acceptance.kill {how}", *wrong])
