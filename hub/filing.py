@@ -28,7 +28,7 @@ def ingest_file(
     if rail is not None:
         raw = RawMessage(rail, "file", "", content, received_at or now, headers, filename)
         return rail_inbox.receive(hub, raw).as_line()
-    adapter = _adapter_for(partner, filename)
+    adapter = _adapter_for(partner, filename, content)
     raw = RawMessage(adapter.id, "file", "", content, received_at or now, headers, filename)
     processed = receive(hub, raw)
     return {"partner": adapter.id, **line_of(processed), "answer": _answer(adapter, processed)}
@@ -42,8 +42,9 @@ def _answer(adapter: Connector, processed: Processed) -> str:
     return str(outcome.reply_hint.get("reply") or adapter.manifest.get("replies", {}).get("accepted", ""))
 
 
-def _adapter_for(partner: str, filename: str) -> Connector:
-    """One agency may have several ways in; the manifest's ``[files] suffixes`` tell them apart."""
+def _adapter_for(partner: str, filename: str, content: bytes) -> Connector:
+    """One agency may have several ways in: what is in the file tells them apart (``mapping.recognises``), else the
+    manifest's ``[files] suffixes``."""
     found = connectors_named(partner)
     if not found:
         known = sorted(
@@ -52,7 +53,12 @@ def _adapter_for(partner: str, filename: str) -> Connector:
         raise UnknownPartner(
             f"unknown partner {partner!r}; known: {', '.join(known)}, {', '.join(payments.rail_names())}"
         )
-    fitting = [
+    looks_like = [
+        each
+        for each in found
+        if hasattr(each.mapping, "recognises") and each.mapping.recognises(content, filename)
+    ]
+    fitting = looks_like or [
         each
         for each in found
         if any(

@@ -30,12 +30,8 @@ def ingest(
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines (always)")] = True,
 ) -> None:
     """Exit 0 when every file was taken or was a duplicate, 1 when any was refused or quarantined."""
+    received = _moment(at) if at else None
     hub = hub_of_process()
-    received: datetime | None = None
-    if at:
-        received = datetime.fromisoformat(at)
-        if received.tzinfo is None:
-            received = received.replace(tzinfo=BEIJING)
     bad = 0
     for path in files:
         with unit_of_work(hub.engine) as uow:
@@ -48,3 +44,13 @@ def ingest(
         print_line({"file": str(path), **result})
         bad += result["result"] in ("refused", "quarantined")
     raise typer.Exit(1 if bad else 0)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no ISO time, such as 2026-04-01T09:00:00+08:00", param_hint="--at"
+        ) from None
+    return found if found.tzinfo else found.replace(tzinfo=BEIJING)
