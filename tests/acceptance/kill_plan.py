@@ -23,6 +23,7 @@ KILLED = ("api", "worker", "sandbox-bank", "sandbox-partners")
 MONEY_AT_LEAST = 3
 MOST_DELAY_S = 0.3
 HELD_S = 5.0
+APART = 3
 BACK_WITHIN_S = 60.0
 
 
@@ -50,14 +51,25 @@ def plan(seed: int, kills: int, programs: tuple[str, ...] = KILLED) -> list[Kill
     money = [number for number, of_money in steps.items() if of_money]
     chosen = set(chance.sample(money, min(MONEY_AT_LEAST, kills)))
     chosen |= set(chance.sample(sorted(steps.keys() - chosen), kills - len(chosen)))
-    order = list(programs)
-    chance.shuffle(order)
-    hit = order[:kills] + [chance.choice(programs) for _ in range(kills - len(order))]
-    chance.shuffle(hit)
+    hit = _programs(chance, sorted(chosen), programs)
     return [
         Kill(step, round(chance.uniform(0.0, MOST_DELAY_S), 3), program)
         for step, program in zip(sorted(chosen), hit, strict=True)
     ]
+
+
+def _programs(chance: Random, steps: list[int], programs: tuple[str, ...]) -> list[str]:
+    """A program for each step; the same one not again before it had time to come back, if that can be."""
+    hit: list[str] = []
+    for _ in range(500):
+        order = list(programs)
+        chance.shuffle(order)
+        hit = order[: len(steps)] + [chance.choice(KILLED) for _ in range(len(steps) - len(order))]
+        chance.shuffle(hit)
+        pairs = zip(zip(steps, hit, strict=True), zip(steps[1:], hit[1:], strict=True), strict=False)
+        if not any(one[1] == two[1] and two[0] - one[0] < APART for one, two in pairs):
+            break
+    return hit
 
 
 def in_flight() -> list[Kill]:
@@ -90,7 +102,7 @@ class Killer:
         self._say = say
         self._threads: list[threading.Thread] = []
         self._killed: set[int] = set()
-        self._one_at_a_time = threading.Lock()
+        self._one_at_a_time = {program: threading.Lock() for program in {kill.program for kill in planned}}
         self._step = 1
         self.done: list[str] = []
         self.during: list[int] = []
@@ -118,7 +130,7 @@ class Killer:
         if kill.holder:
             self._wait_for_payment(kill.holder)
         child = next(each for each in self._system.children if each.program.name == kill.program)
-        with self._one_at_a_time:
+        with self._one_at_a_time[kill.program]:
             limit = time.monotonic() + BACK_WITHIN_S
             while (pid := child.pid) is None or pid in self._killed:
                 assert time.monotonic() < limit, f"{kill.program} did not come back"
