@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import case_registry
 from connectors import Connector
 from foundation.keys import KeyStore
 from foundation.settings import Settings
 from foundation.unit_of_work import UnitOfWork
 from schemas.exchange import Known
+from schemas.wide import BEIJING
 
 # Longer than any partner's replay window in use (10 minutes), with room for clock skew.
 NONCE_MEMORY = timedelta(minutes=15)
@@ -38,17 +40,11 @@ def known_for(uow: UnitOfWork, adapter: Connector, keys: KeyStore, settings: Set
         return found
 
     def fact(kind: str, key: str) -> Any:
-        """``last_sequence``: the highest running number taken for a case, 0 when none was."""
-        if kind != "last_sequence":
-            return None
-        return int(
-            uow.scalar(
-                "SELECT coalesce(max(sequence), 0) FROM exchange.inbox WHERE partner = :p AND case_key = :k"
-                " AND state IN ('APPLIED', 'PARKED')",
-                p=adapter.id,
-                k=key,
-            )
-        )
+        """``last_sequence``: the highest running number taken for a case, 0 when none was. ``whereabouts``: stage of the
+        dispute of that agency's case, and since when; None when it is not known here."""
+        if kind == "last_sequence":
+            return _last_sequence(uow, adapter.id, key)
+        return _whereabouts(uow, adapter.agency, key) if kind == "whereabouts" else None
 
     return Known(
         fact=fact,
@@ -58,6 +54,27 @@ def known_for(uow: UnitOfWork, adapter: Connector, keys: KeyStore, settings: Set
         first_digest=first_digest,
         profile="test" if settings.sandbox else "production",
     )
+
+
+def _last_sequence(uow: UnitOfWork, partner: str, case_key: str) -> int:
+    return int(
+        uow.scalar(
+            "SELECT coalesce(max(sequence), 0) FROM exchange.inbox WHERE partner = :p AND case_key = :k"
+            " AND state IN ('APPLIED', 'PARKED')",
+            p=partner,
+            k=case_key,
+        )
+    )
+
+
+def _whereabouts(uow: UnitOfWork, agency: str, native_id: str) -> dict[str, str] | None:
+    """The stage only: what a partner may know of where its case is now."""
+    for ref in case_registry.disputes_of(uow, native_id, agency):
+        found = case_registry.dispute(uow, ref.number)
+        if found is not None:
+            since = found["stage_since"].astimezone(BEIJING).isoformat(timespec="seconds")
+            return {"stage": found["stage"], "since": since}
+    return None
 
 
 def secret_names(adapter: Connector) -> dict[str, str]:

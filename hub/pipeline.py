@@ -164,7 +164,8 @@ def _rows(reading: Reading, told: tuple[Finding, ...]) -> tuple[int, int]:
     """Rows of the message that were taken and that were refused. One record may be told by several rows (a case and
     its parties), and one row may have several findings."""
     if not any(finding.scope == "row" for finding in told):
-        return reading.parts or len(reading.records), 0
+        # A question tells nothing, and is no record.
+        return (reading.parts or len(reading.records)) if reading.records else 0, 0
     refused = int(reading.meta.get("refused_rows", max(1, reading.parts - len(reading.records))))
     return max(reading.parts - refused, 0), refused
 
