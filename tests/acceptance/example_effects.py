@@ -25,14 +25,15 @@ def _field(world: World, native_id: str, name: str, sub_id: str | None = None) -
 
 
 def nil_is_not_told(world: World, played: Played) -> None:
-    """xsi:nil makes no claim, an empty element a blank one; joined names become parties."""
+    """xsi:nil makes no claim; joined names become parties."""
     claims = world.claims(played)
-    fields = {c["field"] for c in claims if c["native_id"] == "339920269901002329"}
-    assert "closed_on" not in fields
-    people = next(
-        c["value"] for c in claims if c["native_id"] == "339920269905003688" and c["field"] == "parties"
-    )
-    assert {"王斌玉", "叶刚华", "温州后垟和医院（有限合伙）"} <= {p["name"] for p in people}
+    joined = world.renamed("339920269905003688")
+    assert "closed_on" not in {
+        c["field"] for c in claims if c["native_id"] == world.renamed("339920269901002329")
+    }
+    people = next(c["value"] for c in claims if c["native_id"] == joined and c["field"] == "parties")
+    wanted = {world.renamed(name) for name in ("王斌玉", "叶刚华", "温州后垟和医院（有限合伙）")}
+    assert wanted <= {p["name"] for p in people}
 
 
 def court_withdrawn(world: World, played: Played) -> None:
@@ -216,7 +217,9 @@ def group(world: World, played: Played) -> None:
     claims = {c["field"]: c["value"] for c in world.claims(played)}
     assert claims["people_count"] == 7 and claims["group_flag"] is True
     petitioners = [p for p in claims["parties"] if p["role"] == "applicant"]
-    assert [(p["name"], p["id_number"]) for p in petitioners] == [("章雪刚", "330399196802123259")]
+    assert [(p["name"], p["id_number"]) for p in petitioners] == [
+        (world.renamed("章雪刚"), world.renamed("330399196802123259"))
+    ]
     factor = world.dispute(world.claims(played)[0]["native_id"])["factor"]
     assert factor and "U04" in {each["id"] for each in factor["indicators"]}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,6 +77,9 @@ class World:
 
     hub: Hub
     played: dict[str, Played] = field(default_factory=dict)
+    renamed: Callable[[str], str] = (
+        str  # what a text of the published examples reads in those that are played
+    )
 
     def take(self, example: Example) -> Played:
         """Ingest one file, side file absent, and note what changed."""

@@ -56,29 +56,30 @@ def many(rounds: int, seed: int) -> list[Message]:
     taken = [each for each in in_order(all_examples()) if each.kind != "invalid"]
     messages = [Message(each.partner, each.name, each.path.read_bytes()) for each in taken]
     chosen = [each for each in taken if each.name[:3] in REWRITTEN]
-    texts = {each.name: _text(each) for each in chosen}
+    texts = {each.name: text_of(each) for each in chosen}
     for number in range(1, rounds + 1):
-        rewriter = Rewriter(seed * 1000 + number, [*texts.values(), _office()])
+        rewriter = Rewriter(seed * 1000 + number, [*texts.values(), office_hints()])
         picks = Random(f"{seed}/{number}")
         for each in chosen:
             # A batch number is rewritten like any id, but for one with a hyphen, which would be the same in two rounds.
             text = re.sub(r"(?<=<batch>)[^<]*", f"SQTJ-{seed}-{number:04d}", rewriter.text(texts[each.name]))
-            content = _seal(each, text, picks)
+            content = sealed(each, text, picks)
             messages.append(Message(each.partner, f"{number:03d}-{each.name}", content))
     return messages
 
 
-def _text(example: Example) -> str:
+def text_of(example: Example) -> str:
+    """What there is to rewrite in a file: its text, or what lies inside its seal."""
     raw = example.path.read_bytes()
     if example.name.startswith("j"):
         return etree.tostring(jcy_side.payload_of(example.name), encoding="unicode")
-    if "_hook_" in example.name:
+    if is_hook(raw):
         return str(json.loads(raw)["body_text"])
     return raw.decode("gb18030" if b'ENCODING="GB18030"' in raw[:80].upper() else "utf-8")
 
 
-def _office() -> str:
-    """The office's people as hints for names and sums."""
+def office_hints() -> str:
+    """The office's people and sums, in the forms by which the rewriter finds them."""
     rows = list(csv.DictReader(io.StringIO(OFFICE_RECORDS.read_text("utf-8-sig"))))
     lines = []
     for row in rows:
@@ -88,13 +89,19 @@ def _office() -> str:
     return "\n".join(lines)
 
 
-def _seal(example: Example, text: str, picks: Random) -> bytes:
+def is_hook(raw: bytes) -> bool:
+    """Whether a file is a webhook: its headers and the exact text of its body."""
+    return b'"body_text"' in raw
+
+
+def sealed(example: Example, text: str, picks: Random | None = None) -> bytes:
+    """A rewritten text as its partner sends it, sealed anew; with ``picks`` a large batch keeps a few of its rows."""
     if example.name.startswith("j"):
         payload = etree.fromstring(text)
         sent = payload.findtext(f"{names.collab('Head')}/{names.collab('SendTime')}")
         assert sent is not None
         return jcy_side.sign(payload, now=datetime.fromisoformat(sent).astimezone(UTC), password=PASSWORD)
-    if "_hook_" in example.name:
+    if is_hook(example.path.read_bytes()):
         body = text.encode()
         told = {
             "method": "POST",
@@ -104,7 +111,8 @@ def _seal(example: Example, text: str, picks: Random) -> bytes:
         }
         return json.dumps(told, ensure_ascii=False).encode()
     raw = text.encode("gb18030" if 'ENCODING="GB18030"' in text[:80].upper() else "utf-8")
-    return _fewer_rows(raw, picks) if example.name.startswith(("c01", "c02")) else raw
+    fewer = picks is not None and example.name.startswith(("c01", "c02"))
+    return _fewer_rows(raw, picks) if picks is not None and fewer else raw
 
 
 def _fewer_rows(raw: bytes, picks: Random) -> bytes:
