@@ -16,11 +16,6 @@ from tests.acceptance.example_world import Played, World
 Effect = Callable[[World, Played], None]
 
 
-def _field(world: World, native_id: str, name: str, sub_id: str | None = None) -> Any:
-    found = world.episode(native_id, sub_id)["fields"].get(name, {})
-    return found.get("value")
-
-
 # -- court -------------------------------------------------------------------------------------------------
 
 
@@ -53,10 +48,6 @@ def withdrawal_waits(world: World, played: Played) -> None:
     )
     (case,) = world.rows("SELECT dispute FROM registry.source_case WHERE id = :id", id=row["source_case"])
     assert row["parked"] and case["dispute"] is None
-
-
-def list_rows_normalised(world: World, played: Played) -> None:
-    assert any(note["code"] == "VALUE_NORMALISED" for note in played.line["notes"])
 
 
 def filed_again(world: World, played: Played) -> None:
@@ -286,7 +277,7 @@ def ledger_floats(world: World, played: Played) -> None:
 
 
 EFFECTS: dict[str, Effect] = {
-    "c02": nil_is_not_told, "c03": court_withdrawn, "c04": withdrawal_waits, "c05": list_rows_normalised, "c07": filed_again,
+    "c02": nil_is_not_told, "c03": court_withdrawn, "c04": withdrawal_waits, "c07": filed_again,
     "c10": row_is_believed, "c16": confirmation_refused, "c17": money.frozen, "c18": money.waits_behind,
     "c19": money.next_in_line, "c20": enforcement, "c21": stale, "c25": same_receipt,
     "j02": protected_people, "j04": sealed, "j11": version_two, "j12": withdrawn, "j22": gap_on_purpose,
