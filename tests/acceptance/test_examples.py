@@ -6,7 +6,6 @@ One database, the office's own records in it, each partner's files in the order 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -39,22 +38,7 @@ def test_there_are_156_of_them() -> None:
     assert {each.name[:3] for each in all_examples()} >= set(EFFECTS)
 
 
-# Not settled yet: shown here, told in docs/partner/examples.md, and each is to go.
-OPEN = {
-    "c05_list_page1.json", "c21_A_stale_update.xml", "j02_submit_2.xml", "j15_replayed_nonce.xml",
-    "a12_hook_old_timestamp.json", "b06_camt053_subaccount.xml", "b19_camt054_one_credit_two_cases.xml",
-}  # fmt: skip
-
-
-def _cases() -> list[Any]:
-    open_one = pytest.mark.xfail(reason="differs from what the contract expects, not settled")
-    return [
-        pytest.param(each, id=each.name, marks=open_one if each.name in OPEN else ())
-        for each in all_examples()
-    ]
-
-
-@pytest.mark.parametrize("example", _cases())
+@pytest.mark.parametrize("example", all_examples(), ids=lambda each: each.name)
 def test_example(world: World, example: Example) -> None:
     played = world.played[example.name]
     assert not played.differences, "\n".join(played.differences)
