@@ -167,10 +167,10 @@ def claim_asks(uow: UnitOfWork, desk: RailDesk, limit: int = 20) -> list[Claim]:
 
 
 def claim_subaccounts(uow: UnitOfWork, desk: RailDesk, limit: int = 20) -> list[Claim]:
-    """Take sub-accounts that are to be opened now; asked again in a minute, then less often, until there is one."""
+    """Take sub-accounts that are to be opened now; asked again in 15 s, then less often, until there is one."""
     rows = uow.all(
         "UPDATE escrow.account_request r SET attempts = attempts + 1,"
-        " next_try = CAST(:now AS timestamptz) + least(3600, 60 * power(2, attempts)) * interval '1 second'"
+        " next_try = CAST(:now AS timestamptz) + least(3600, 15 * power(2, least(attempts, 12))) * interval '1 second'"
         " FROM (SELECT case_id, rail FROM escrow.account_request WHERE number IS NULL AND next_try <= :now"
         " ORDER BY next_try LIMIT :limit FOR UPDATE SKIP LOCKED) d, escrow.escrow_case c"
         " WHERE r.case_id = d.case_id AND r.rail = d.rail AND c.id = r.case_id"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import secrets
+import signal
 import subprocess
 import sys
 import threading
@@ -89,15 +90,17 @@ def _play(system: System, var_dir: Path, killer: Killer, say: Callable[[str], No
         limit = threading.Timer(WITHIN_S, player.kill)
         limit.start()
         assert player.stdout is not None
-        for line in player.stdout:
-            told: dict[str, Any] = json.loads(line)
-            say(
-                f"  step {told['no']} {told['sender']} → {told['receiver']} {told['ms']} ms {told['wrong'] or ''}"
-            )
-            wrong += [f"step {told['no']}: {each}" for each in told["wrong"]]
-            killer.step_begins(told["no"] + 1)
-        code = player.wait()
-        limit.cancel()
+        try:
+            for line in player.stdout:
+                told: dict[str, Any] = json.loads(line)
+                way = f"{told['sender']} → {told['receiver']}"
+                say(f"  step {told['no']} {way} {told['ms']} ms {told['wrong'] or ''}")
+                wrong += [f"step {told['no']}: {each}" for each in told["wrong"]]
+                killer.step_begins(told["no"] + 1)
+            code = player.wait()
+        finally:
+            limit.cancel()
+            player.kill()
     if code != 0:
         wrong.append(f"the story ended with {code}: {errors.read_text(errors='replace')[-2000:]}")
     return wrong
@@ -141,6 +144,8 @@ def main() -> int:
         "--in-flight", action="store_true", help="the worker, at each payment, at the worst moment"
     )
     told = parser.parse_args()
+    # Asked to end, it takes down what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     seed = secrets.randbits(32) if told.seed is None else told.seed
     planned = in_flight() if told.in_flight else plan(seed, told.kills, programs(told.with_airflow))
     print(f"seed {seed}")
