@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from xml.sax.saxutils import escape
 
 from fastapi import APIRouter, Request, Response
 
@@ -57,7 +58,7 @@ def _serve_wsdl(router: APIRouter, adapter: Connector, endpoint: Endpoint) -> No
             answer.headers["Allow"] = "POST"
             return answer
         assert endpoint.wsdl is not None
-        here = str(request.url.replace(query="")).encode()
+        here = escape(str(request.url.replace(query="")), {'"': "&quot;"}).encode()
         return Response(endpoint.wsdl.replace(b"{{ADDRESS}}", here), media_type="text/xml; charset=utf-8")
 
     router.add_api_route(f"/{adapter.id}{endpoint.path}", wsdl, methods=["GET"], name="wsdl")

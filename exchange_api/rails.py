@@ -21,6 +21,7 @@ from schemas.findings import Finding
 
 log = logging.getLogger("concord.exchange")
 RETRY_AFTER_S = 60
+BODY_BYTES = 1024 * 1024  # where the manifest states no limit
 
 
 def rail_routes(hub: Hub) -> APIRouter:
@@ -35,7 +36,7 @@ def rail_routes(hub: Hub) -> APIRouter:
 
 def _handler(hub: Hub, rail: escrow.Rail) -> Callable[[Request], Any]:
     # an envelope's base64 is a third longer than its payload
-    most = int(rail.manifest["limits"]["body_bytes"]) * 2
+    most = int(rail.manifest["limits"].get("body_bytes", BODY_BYTES)) * 2
     lane = Lane()
 
     async def handle(request: Request) -> Response:
