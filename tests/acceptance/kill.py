@@ -24,6 +24,7 @@ from hub.supervisor.airflow_rest import AirflowRest
 from hub.supervisor.written import read
 from tests.acceptance.kill_books import differences
 from tests.acceptance.kill_plan import (
+    DATABASE,
     KILLED,
     MONEY_AT_LEAST,
     STORY,
@@ -38,7 +39,7 @@ from tests.platform.running import own_place
 
 PATIENCE_S = 100.0  # a lease of a worker that died lasts 60 s
 WITHIN_S = 1500.0
-WITH_SCHEDULER = (*KILLED, "airflow-scheduler")
+SCHEDULER = "airflow-scheduler"
 
 
 def run(planned: list[Kill], *, with_airflow: bool = False, say: Callable[[str], None] = print) -> list[str]:
@@ -70,7 +71,7 @@ def _kills(system: System, killer: Killer, planned: int) -> list[str]:
     of_money = sum(money_steps().get(step, False) for step in killer.during)
     if of_money < min(planned, MONEY_AT_LEAST):
         wrong.append(f"only {of_money} kills during money steps: {killer.during}")
-    restarts = sum(child.restarts for child in system.children)
+    restarts = system.server.restarts + sum(child.restarts for child in system.children)
     if restarts < len(killer.done):
         wrong.append(f"{restarts} restarts after {len(killer.done)} kills")
     return wrong
@@ -140,6 +141,7 @@ def main() -> int:
     parser.add_argument(
         "--with-airflow", action="store_true", help="the scheduler is among those that are killed"
     )
+    parser.add_argument("--with-database", action="store_true", help="PostgreSQL is among those killed")
     parser.add_argument(
         "--in-flight", action="store_true", help="the worker, at each payment, at the worst moment"
     )
@@ -147,16 +149,20 @@ def main() -> int:
     # Asked to end, it takes down what it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     seed = secrets.randbits(32) if told.seed is None else told.seed
-    planned = in_flight() if told.in_flight else plan(seed, told.kills, programs(told.with_airflow))
+    planned = (
+        in_flight()
+        if told.in_flight
+        else plan(seed, told.kills, programs(told.with_airflow, told.with_database))
+    )
     print(f"seed {seed}")
     wrong = run(planned, with_airflow=told.with_airflow, say=lambda text: print(text, flush=True))
     print("\n".join(wrong) or "ended right: nothing twice, nothing lost")
     return 1 if wrong else 0
 
 
-def programs(with_airflow: bool) -> tuple[str, ...]:
+def programs(with_airflow: bool, with_database: bool = False) -> tuple[str, ...]:
     """Which programs may be killed."""
-    return WITH_SCHEDULER if with_airflow else KILLED
+    return (*KILLED, *([SCHEDULER] if with_airflow else []), *([DATABASE] if with_database else []))
 
 
 if __name__ == "__main__":

@@ -15,11 +15,14 @@ from typing import Any
 import httpx
 
 from hub.supervisor import System
+from hub.supervisor.children import Child
+from hub.supervisor.server import Server
 from sandbox.stories import messages
 from sandbox.stories.pack import Story, load, story_folder
 
 STORY = "flagship"
 KILLED = ("api", "worker", "sandbox-bank", "sandbox-partners")
+DATABASE = "postgres"
 MONEY_AT_LEAST = 3
 MOST_DELAY_S = 0.3
 HELD_S = 5.0
@@ -129,10 +132,12 @@ class Killer:
         time.sleep(kill.delay_s)
         if kill.holder:
             self._wait_for_payment(kill.holder)
-        child = next(each for each in self._system.children if each.program.name == kill.program)
+        running: Child | Server = self._system.server
+        if kill.program != DATABASE:
+            running = next(each for each in self._system.children if each.program.name == kill.program)
         with self._one_at_a_time[kill.program]:
             limit = time.monotonic() + BACK_WITHIN_S
-            while (pid := child.pid) is None or pid in self._killed:
+            while (pid := running.pid) is None or pid in self._killed:
                 assert time.monotonic() < limit, f"{kill.program} did not come back"
                 time.sleep(0.02)  # it is being started again after the kill before
             os.kill(pid, signal.SIGKILL)

@@ -23,13 +23,13 @@ def test_the_plan_follows_the_seed() -> None:
 
 @pytest.mark.alone
 def test_three_kills() -> None:
-    _killed(FEW, with_airflow=False)
+    _killed(FEW)
 
 
 @pytest.mark.long
 @pytest.mark.alone
-def test_ten_kills_with_airflow() -> None:
-    _killed(MANY, with_airflow=True)
+def test_ten_kills_with_airflow_and_the_database_among_them() -> None:
+    _killed(MANY, everything=True)
 
 
 @pytest.mark.long
@@ -38,10 +38,11 @@ def test_the_worker_dies_before_it_hears_that_the_payment_was_taken() -> None:
     _judged(in_flight(), "--in-flight")
 
 
-def _killed(kills: int, *, with_airflow: bool) -> None:
+def _killed(kills: int, *, everything: bool = False) -> None:
     seed = secrets.randbits(32)
-    how = f"--seed {seed} --kills {kills}" + (" --with-airflow" if with_airflow else "")
-    _judged(plan(seed, kills, programs(with_airflow)), how, with_airflow=with_airflow)
+    how = f"--seed {seed} --kills {kills}" + (" --with-airflow --with-database" if everything else "")
+    planned = plan(seed, kills, programs(with_airflow=everything, with_database=everything))
+    _judged(planned, how, with_airflow=everything)
 
 
 def _judged(planned: list[Kill], how: str, *, with_airflow: bool = False) -> None:
