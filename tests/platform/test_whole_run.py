@@ -14,7 +14,7 @@ from hub.supervisor.airflow_rest import AirflowRest
 from tests.platform.running import Run, own_place
 from tests.platform.tree import ROOT
 
-pytestmark = [pytest.mark.alone, pytest.mark.long]
+pytestmark = pytest.mark.alone
 STOP_WITHIN_S = 20.0
 # Far above what an idle machine needs (README): the check may run beside other work.
 AGAIN_WITHIN_S = 150.0
