@@ -12,7 +12,17 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from case_registry.told import MAKES_EPISODE, NEEDS_EPISODE, PARTIES, Best, Told, best_claims, holes, read_day
+from case_registry.told import (
+    MAKES_EPISODE,
+    NEEDS_EPISODE,
+    PARTIES,
+    Best,
+    Told,
+    best_claims,
+    holes,
+    read_day,
+    unfilled,
+)
 from schemas.claims import JsonValue
 
 ENDED = frozenset({"FAILED", "AWARDED", "CLOSED", "WITHDRAWN"})
@@ -97,7 +107,7 @@ def read_case(told: Sequence[Told], as_true_on: date | None = None) -> CaseReadi
     if not by_sub:
         return CaseReading((), parked)
     applied = [t for t in waiting if _target(t, by_sub)]
-    lost = tuple(holes(statements))
+    lost = (tuple(holes(statements)), tuple(unfilled(statements)))
     episodes = [_episode(sub, own, applied, by_sub, lost, as_true_on) for sub, own in sorted(by_sub.items())]
     return CaseReading(tuple(episodes), parked)
 
@@ -116,15 +126,16 @@ def _episode(
     own: list[Told],
     applied: list[Told],
     by_sub: dict[str, list[Told]],
-    lost: tuple[int, ...],
+    lost: tuple[tuple[int, ...], tuple[int, ...]],
     as_true_on: date | None,
 ) -> Episode:
+    missing, misleading = lost
     awards = [t for t in applied if t.kind == "award" and sub in _target(t, by_sub)]
     fields = best_claims([*own, *awards], as_true_on)
     withdrawals = [t for t in applied if t.kind == "withdrawal" and _reaches(t, sub, own, by_sub)]
     first_kind = own[0].kind
     confirmation = _latest(own, "confirmation")
-    state = _state(fields, confirmation, awards, bool(withdrawals), lost)
+    state = _state(fields, confirmation, awards, bool(withdrawals), misleading)
     stated_kind = fields["proceeding_kind"].value if "proceeding_kind" in fields else None
     told_parties = fields[PARTIES].value if PARTIES in fields else None
     latest = max([*own, *awards, *withdrawals], key=lambda t: t.order)
@@ -139,7 +150,7 @@ def _episode(
         confirmation=confirmation,
         enforcement=_latest(own, "enforcement"),
         awards=tuple(_awards_in_force(awards)),
-        holes=lost,
+        holes=missing,
         references=tuple(r for t in own for r in t.references),
         parties=tuple(p for p in told_parties if isinstance(p, dict))
         if isinstance(told_parties, list)

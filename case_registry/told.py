@@ -133,22 +133,23 @@ def sequences(told: Iterable[Told]) -> list[tuple[int, Told]]:
 
 
 def holes(told: Sequence[Told]) -> list[int]:
-    """Running numbers that never came, and that no later whole snapshot of the case makes up for.
+    """Running numbers that never came. A hole is a real loss, and is shown until its message comes."""
+    present = {n for n, _ in sequences(told)}
+    return [n for n in range(1, max(present, default=1)) if n not in present]
 
-    A hole is a real loss: the case must be fetched. A snapshot is an `episode` statement that tells the state,
-    without a running number, not older than the first message behind the hole.
+
+def unfilled(told: Sequence[Told]) -> list[int]:
+    """Those holes that no later whole snapshot of the case makes up for: what comes behind them may mislead.
+
+    A snapshot is an `episode` statement that tells the state, without a running number, not older than the first
+    message behind the hole. It tells how the case stands, not what the lost message said.
     """
     numbered = sequences(told)
-    if not numbered:
-        return []
-    present = {n for n, _ in numbered}
     with_number = {id(t) for _, t in numbered}
     whole = [t for t in told if t.kind == "episode" and any(c.field == "state" for c in t.claims)]
     snapshots = [read_time(t.event_at) for t in whole if id(t) not in with_number]
     missing = []
-    for n in range(1, max(present)):
-        if n in present:
-            continue
+    for n in holes(told):
         behind = next(read_time(t.event_at) for number, t in numbered if number > n)
         if not any(s is not None and behind is not None and s >= behind for s in snapshots):
             missing.append(n)

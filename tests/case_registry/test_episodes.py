@@ -139,7 +139,9 @@ def test_awards_corrections_and_holes() -> None:
     assert behind.holes == (2, 3, 4) and behind.state == "OPEN", "no end is shown behind a lost message"
     snapshot = episode("A1", "ARBITRATION", "OPEN", version=(9,), at="2026-03-06")
     filled = read(case, award("W1", 100, 5), snapshot).episodes[0]
-    assert filled.holes == () and filled.state == "AWARDED"
+    assert filled.holes == (2, 3, 4) and filled.state == "AWARDED", (
+        "the case was fetched; what was lost stays lost"
+    )
     assert [t.kind for t in read(award("W1", 100, 2)).parked] == ["award"]
 
 
