@@ -1,8 +1,14 @@
-"""The journal: append-only, hash-chained per day; alarms and disclosures beside it (exchange rule 9)."""
+"""The journal: append-only lines, sealed in batches soon after (exchange rule 9); alarms and disclosures beside it.
+
+A line is written in the transaction that makes it true and waits for nobody: ``foundation.sealing`` chains
+what has been committed, per day and shard, makes a Merkle tree of it and has its root time-stamped.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -10,56 +16,52 @@ import orjson
 
 from foundation.unit_of_work import UnitOfWork
 
-GENESIS = b"\0" * 32
+# Chains a day: two sealers can work at once, each on its own chains. Part of what is hashed: never changed for old days.
+SHARDS = 4
+# Lines of one call of journal_many.
+MOST_LINES = 20_000
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that happened. ``digest`` is the SHA-256 of it (raw message, sent bytes, decision); ``ref`` names it."""
+
+    kind: str
+    ref: str
+    digest: bytes
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def shard_of(ref: str) -> int:
+    """The chain of everything that is written under this name."""
+    return zlib.crc32(ref.encode()) % SHARDS
 
 
 def journal(uow: UnitOfWork, kind: str, ref: str, digest: bytes, **detail: Any) -> None:
-    """Append one line to today's chain (Beijing day).
+    """Append one line (see ``Line``) in this transaction."""
+    journal_many(uow, [Line(kind, ref, digest, detail)])
 
-    ``digest`` is the SHA-256 of what happened (raw message, sent bytes, decision); ``ref`` names it.
-    """
-    uow.execute("SELECT pg_advisory_xact_lock(hashtext('exchange.journal'))")
-    last = uow.one(
-        "SELECT no, hash FROM exchange.journal WHERE day = (CAST(:now AS timestamptz) AT TIME ZONE 'Asia/Shanghai')::date"
-        " ORDER BY no DESC LIMIT 1",
-        now=uow.now,
-    )
-    number, prev = (last["no"] + 1, bytes(last["hash"])) if last else (1, GENESIS)
-    at = uow.now.isoformat(timespec="microseconds")
-    line = orjson.dumps(
-        [number, at, kind, ref, digest.hex(), uow.actor.id, detail], option=orjson.OPT_SORT_KEYS
-    )
+
+def journal_many(uow: UnitOfWork, lines: Sequence[Line]) -> None:
+    """Append lines in their order, in one statement. At most MOST_LINES; raises ValueError beyond."""
+    if len(lines) > MOST_LINES:
+        raise ValueError(f"{len(lines)} journal lines at once; at most {MOST_LINES}")
+    if not lines:
+        return
     uow.execute(
-        "INSERT INTO exchange.journal (day, no, at, kind, ref, digest, actor, detail, prev, hash) VALUES"
-        " ((CAST(:now AS timestamptz) AT TIME ZONE 'Asia/Shanghai')::date, :no, :now, :kind, :ref, :digest, :actor,"
-        " CAST(:detail AS jsonb), :prev, :hash)",
-        now=uow.now,
-        no=number,
-        kind=kind,
-        ref=ref,
-        digest=digest,
+        "INSERT INTO exchange.journal (at, actor, shard, kind, ref, digest, detail)"
+        " SELECT :at, :actor, given.shard, given.kind, given.ref, given.digest, given.detail::jsonb"
+        " FROM unnest(CAST(:shards AS smallint[]), CAST(:kinds AS text[]), CAST(:refs AS text[]),"
+        " CAST(:digests AS bytea[]), CAST(:details AS text[])) WITH ORDINALITY"
+        " AS given (shard, kind, ref, digest, detail, place) ORDER BY given.place",
+        at=uow.now,
         actor=uow.actor.id,
-        detail=orjson.dumps(detail).decode(),
-        prev=prev,
-        hash=hashlib.sha256(prev + line).digest(),
+        shards=[shard_of(line.ref) for line in lines],
+        kinds=[line.kind for line in lines],
+        refs=[line.ref for line in lines],
+        digests=[line.digest for line in lines],
+        details=[orjson.dumps(line.detail).decode() for line in lines],
     )
-
-
-def verify_day(uow: UnitOfWork, day: str) -> int | None:
-    """Number of the first line of that day's chain that does not verify, or None when all do."""
-    prev = GENESIS
-    rows = uow.conn.exec_driver_sql("SELECT * FROM exchange.journal WHERE day = %s ORDER BY no", (day,))
-    for expected, row in enumerate(rows.mappings(), start=1):
-        at = row["at"].isoformat(timespec="microseconds")
-        line = orjson.dumps(
-            [row["no"], at, row["kind"], row["ref"], bytes(row["digest"]).hex(), row["actor"], row["detail"]],
-            option=orjson.OPT_SORT_KEYS,
-        )
-        whole = row["no"] == expected and bytes(row["prev"]) == prev
-        if not whole or hashlib.sha256(prev + line).digest() != bytes(row["hash"]):
-            return expected
-        prev = bytes(row["hash"])
-    return None
 
 
 def raise_alarm(

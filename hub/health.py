@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from connectors import all_connectors
+from foundation import sealing
 from foundation.unit_of_work import unit_of_work
 from hub.pipeline import Hub
+from hub.sealing import UNSEALED_LONGEST_S
 
 
 def health(hub: Hub) -> dict[str, Any]:
@@ -21,15 +23,19 @@ def health(hub: Hub) -> dict[str, Any]:
         )
         assert counts is not None
         states = {row["partner"]: row for row in uow.all("SELECT * FROM exchange.partner_state LIMIT 500")}
+        unsealed = sealing.backlog(uow)
         mode = uow.scalar("SELECT mode FROM exchange.clock")
         now = uow.now
     partners = [_partner(each.id, each.name_zh, states.get(each.id)) for each in all_connectors().values()]
     return {
-        "ok": counts["outbox_dead"] == 0 and all(each["ok"] for each in partners),
+        "ok": counts["outbox_dead"] == 0
+        and unsealed["unsealed_s"] <= UNSEALED_LONGEST_S
+        and all(each["ok"] for each in partners),
         "now": now.isoformat(),
         "clock": mode,
         "broker": "rabbitmq" if hub.settings.amqp_url else "listen/notify",
         **counts,
+        "journal": dict(unsealed),
         "partners": partners,
     }
 

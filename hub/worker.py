@@ -22,6 +22,7 @@ from hub import asking, payments
 from hub.context import hub_of_process
 from hub.pipeline import Hub
 from hub.replaying import take_up
+from hub.sealing import keep_sealing
 from hub.sending import lease, send_one
 
 log = logging.getLogger("concord.worker")
@@ -51,6 +52,7 @@ class Worker:
         if self.hub.settings.amqp_url:
             arguments = (self.hub.settings.amqp_url, self.wake.set, self.stop)
             threading.Thread(target=broker.consume, args=arguments, daemon=True).start()
+        threading.Thread(target=keep_sealing, args=(self.hub, self.stop), daemon=True).start()
         log.info("worker %s is up", os.getpid())
         while not self.stop.is_set():
             try:

@@ -154,23 +154,6 @@ CREATE TABLE exchange.event (
 );
 CREATE INDEX event_unpublished ON exchange.event (id) WHERE NOT published;
 
--- Append-only journal, hash-chained per day (exchange rule 9).
-CREATE TABLE exchange.journal (
-    day    date NOT NULL,
-    no     bigint NOT NULL,
-    at     timestamptz NOT NULL,
-    kind   text NOT NULL,
-    ref    text NOT NULL,
-    digest bytea NOT NULL,
-    actor  text NOT NULL,
-    detail jsonb NOT NULL DEFAULT '{}',
-    prev   bytea NOT NULL,
-    hash   bytea NOT NULL,
-    PRIMARY KEY (day, no)
-);
-CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE ON exchange.journal
-    FOR EACH ROW EXECUTE FUNCTION exchange.refuse_change();
-
 CREATE TABLE exchange.disclosure (
     id         uuid PRIMARY KEY,
     at         timestamptz NOT NULL,
