@@ -1,0 +1,93 @@
+-- Partners that connect by Concord's own contract are rows: who they are, how they prove it, what they may use up.
+CREATE TABLE exchange.partner (
+    id           text PRIMARY KEY CHECK (id ~ '^[a-z][a-z0-9_]{1,39}$'),
+    name         text NOT NULL CHECK (name <> ''),
+    institution  text NOT NULL CHECK (institution <> ''),
+    agency       text NOT NULL CHECK (agency <> ''),
+    protocols    text[] NOT NULL CHECK (protocols <@ ARRAY['rest', 'soap'] AND cardinality(protocols) > 0),
+    -- Ways to prove who calls; any one of the list will do, "tls+http" means both at once.
+    auth         text[] NOT NULL CHECK (auth <@ ARRAY['tls', 'http', 'wss', 'tls+http', 'tls+wss'] AND cardinality(auth) > 0),
+    addresses    jsonb NOT NULL DEFAULT '{}',          -- where we call: {"deliver": "https://…"}
+    limits       jsonb NOT NULL DEFAULT '{}',          -- what differs from foundation/partner_limits.py
+    state        text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'suspended')),
+    state_reason text NOT NULL DEFAULT '',
+    state_by     text NOT NULL DEFAULT '',
+    state_at     timestamptz NOT NULL,
+    valid_from   timestamptz NOT NULL,
+    valid_to     timestamptz CHECK (valid_to > valid_from),
+    created_at   timestamptz NOT NULL,
+    CHECK (state = 'active' OR state_reason <> '')
+);
+
+CREATE TABLE exchange.partner_key (
+    id          text PRIMARY KEY CHECK (id ~ '^[A-Za-z0-9_.:-]{1,100}$'),  -- what keyid says on the wire
+    partner     text NOT NULL REFERENCES exchange.partner,
+    side        text NOT NULL CHECK (side IN ('theirs', 'ours')),          -- ours: the private half lies in the key folder
+    kind        text NOT NULL CHECK (kind IN ('tls', 'http', 'wss')),
+    algorithm   text NOT NULL,                                             -- foundation/algorithms.toml
+    public_key  bytea NOT NULL,                                            -- SubjectPublicKeyInfo, DER
+    certificate bytea,                                                     -- DER; a bare HTTP signature key has none
+    fingerprint text NOT NULL CHECK (fingerprint ~ '^[0-9a-f]{64}$'),      -- SHA-256 of the certificate, else of the key
+    valid_from  timestamptz NOT NULL,
+    valid_to    timestamptz NOT NULL CHECK (valid_to > valid_from),
+    revoked_at  timestamptz,
+    revoked_why text NOT NULL DEFAULT '',
+    created_at  timestamptz NOT NULL,
+    created_by  text NOT NULL,
+    CHECK (kind = 'http' OR certificate IS NOT NULL)
+);
+CREATE INDEX partner_key_by_partner ON exchange.partner_key (partner, kind, valid_to);
+-- One certificate says who calls: it may not stand for two partners.
+CREATE UNIQUE INDEX partner_key_once ON exchange.partner_key (kind, fingerprint) WHERE revoked_at IS NULL AND side = 'theirs';
+
+-- Rotation overlaps by two: a third key in force at once is a forgotten one.
+CREATE FUNCTION exchange.guard_partner_key() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND (NEW.partner, NEW.side, NEW.kind, NEW.algorithm, NEW.public_key, NEW.certificate, NEW.fingerprint)
+        IS DISTINCT FROM (OLD.partner, OLD.side, OLD.kind, OLD.algorithm, OLD.public_key, OLD.certificate, OLD.fingerprint) THEN
+        RAISE EXCEPTION 'APPEND_ONLY: a key is revoked, never changed' USING ERRCODE = 'check_violation';
+    END IF;
+    IF TG_OP = 'UPDATE' AND OLD.revoked_at IS NOT NULL AND NEW.revoked_at IS DISTINCT FROM OLD.revoked_at THEN
+        RAISE EXCEPTION 'REVOKED: a revoked key does not come back' USING ERRCODE = 'check_violation';
+    END IF;
+    PERFORM 1 FROM exchange.partner WHERE id = NEW.partner FOR UPDATE;
+    IF NEW.revoked_at IS NULL AND (
+        SELECT count(*) FROM exchange.partner_key k WHERE k.partner = NEW.partner AND k.kind = NEW.kind
+        AND k.side = NEW.side AND k.id <> NEW.id AND k.revoked_at IS NULL AND k.valid_to > exchange.now()
+    ) >= 2 THEN
+        RAISE EXCEPTION 'TWO_KEYS: % has two % keys in force; revoke one first', NEW.partner, NEW.kind
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER partner_key_guard BEFORE INSERT OR UPDATE ON exchange.partner_key
+    FOR EACH ROW EXECUTE FUNCTION exchange.guard_partner_key();
+CREATE TRIGGER partner_key_stays BEFORE DELETE ON exchange.partner_key
+    FOR EACH ROW EXECUTE FUNCTION exchange.refuse_change();
+
+-- Every process keeps the directory of partners and keys in memory. It asks for this number when its copy is a second
+-- old, and is told of a change at once, so that a suspension or revocation acts within a second everywhere.
+CREATE TABLE exchange.directory_version (
+    one     boolean PRIMARY KEY DEFAULT true CHECK (one),
+    version bigint NOT NULL DEFAULT 1
+);
+INSERT INTO exchange.directory_version DEFAULT VALUES;
+
+CREATE FUNCTION exchange.directory_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE exchange.directory_version SET version = version + 1;
+    PERFORM pg_notify('concord_directory', '');
+    RETURN NULL;
+END $$;
+CREATE TRIGGER partner_changed AFTER INSERT OR UPDATE OR DELETE ON exchange.partner
+    FOR EACH STATEMENT EXECUTE FUNCTION exchange.directory_changed();
+CREATE TRIGGER partner_key_changed AFTER INSERT OR UPDATE OR DELETE ON exchange.partner_key
+    FOR EACH STATEMENT EXECUTE FUNCTION exchange.directory_changed();
+
+-- Signatures seen, so that none is taken twice. The slot is the signature's own expiry in five-minute steps: a replay
+-- bears the same one, and whole old slots are deleted by range (foundation/replays.py).
+CREATE TABLE exchange.signature_seen (
+    slot  int NOT NULL,
+    proof bytea NOT NULL CHECK (octet_length(proof) = 16),
+    PRIMARY KEY (slot, proof)
+) WITH (autovacuum_vacuum_scale_factor = 0.05);
