@@ -101,8 +101,8 @@ def registered(certificates: Sequence[Certificate]) -> dict[bytes, PublicKey]:
     return found
 
 
-def verify(envelope: Envelope, keys: Mapping[bytes, PublicKey]) -> Signed:
-    """Verify the envelope's signature by the registered certificates' keys.
+def verify(envelope: Envelope, keys: Mapping[bytes, PublicKey], whom: str = "") -> Signed:
+    """Verify the envelope's signature by the keys of certificates registered for ``whom``.
 
     The certificate's own validity is for the caller, once the moment is known. Raises Refused with SIGNATURE_MISSING,
     CERT_UNKNOWN, ALGORITHM_UNSUPPORTED or SIGNATURE_INVALID.
@@ -110,7 +110,7 @@ def verify(envelope: Envelope, keys: Mapping[bytes, PublicKey]) -> Signed:
     parts, der = token_of(envelope)
     key = keys.get(der)
     if key is None:
-        unknown_certificate("certificate not registered")
+        unknown_certificate(f"certificate not registered{f' for {whom}' if whom else ''}")
     return verify_parts(envelope, parts, der, key)
 
 
@@ -118,8 +118,10 @@ def verify_parts(envelope: Envelope, parts: Security, der: bytes, key: PublicKey
     """Verify with the key of the certificate that ``token_of`` named. Raises Refused as ``verify`` does."""
     signed_info = _only(parts.signature, "SignedInfo")
     own = _check_layout(parts, signed_info)
-    if own is not algorithm_of(key, _SIGNATURE_PATH):
-        _invalid(f"{own.id}, and the key is none of that")
+    wanted = algorithm_of(key, _SIGNATURE_PATH)
+    if own is not wanted:
+        path = f"{_SIGNATURE_PATH}/SignatureMethod"
+        raise Refused(Finding("ALGORITHM_UNSUPPORTED", path, own.xml, wanted.xml))
     value = _base64(_only(parts.signature, "SignatureValue").text or "", f"{_SIGNATURE_PATH}/SignatureValue")
     octets = canonical(signed_info, _prefixes(_only(signed_info, "CanonicalizationMethod")))
     if not verifies(key, value, octets):

@@ -13,14 +13,15 @@ from lxml import etree
 
 from connectors.procuratorate_wss import names
 from connectors.procuratorate_wss.content_check import findings_of
-from connectors.procuratorate_wss.envelope import Element, take_apart
-from connectors.procuratorate_wss.freshness import check_timestamp
+from connectors.procuratorate_wss.envelope import take_apart
 from connectors.procuratorate_wss.records import child
 from connectors.procuratorate_wss.replies import RETRY_CODES, cursor_after, fault_of, inner_message, page_of
 from connectors.procuratorate_wss.result_form import element, return_result
-from connectors.procuratorate_wss.signature import Signed, canonical, check_validity, verify
-from connectors.procuratorate_wss.signing import User, body_digest, signed_envelope
+from connectors.procuratorate_wss.trust import check_validity, keys_of
 from foundation.wire import Wire, WireReply
+from foundation.wss import Signed, canonical, check_timestamp, verify
+from foundation.wss_envelope import Element
+from foundation.wss_sign import User, body_digest, signed_envelope
 from schemas.exchange import ConnectorContext, Outcome, Pulled, RawMessage, SendOutcome, SendResult
 from schemas.findings import Finding, Refused
 from schemas.xml_safe import parse_xml
@@ -128,8 +129,8 @@ def _note_gap(ctx: ConnectorContext, gap: tuple[int, ...]) -> None:
 
 def _verified(raw: bytes, ctx: ConnectorContext) -> Signed:
     """A reply signed by them over Body and Timestamp, and fresh."""
-    signed = verify(take_apart(raw), ctx.keys.trusted(ctx.manifest["keys"]["trusted"]))
-    check_validity(signed.certificate, ctx.now)
+    signed = verify(take_apart(raw), keys_of(ctx.keys.trusted(ctx.manifest["keys"]["trusted"])))
+    check_validity(signed, ctx.now)
     check_timestamp(signed, ctx.now)
     return signed
 

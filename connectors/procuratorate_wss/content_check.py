@@ -13,8 +13,8 @@ from decimal import Decimal, InvalidOperation
 from lxml import etree
 
 from connectors.procuratorate_wss import names
-from connectors.procuratorate_wss.envelope import Element
 from connectors.procuratorate_wss.shape import path_of, shape_findings
+from foundation.wss_envelope import Element
 from schemas.findings import Finding
 from schemas.identifiers import check_credit_code, check_resident_id
 

@@ -19,12 +19,19 @@ from lxml import etree
 
 from connectors.procuratorate_wss import names, replies
 from connectors.procuratorate_wss.content_check import findings_of, folded_case_no
-from connectors.procuratorate_wss.envelope import Element, Envelope, take_apart
-from connectors.procuratorate_wss.freshness import check_timestamp, check_user, created
+from connectors.procuratorate_wss.envelope import take_apart
+from connectors.procuratorate_wss.freshness import check_user
 from connectors.procuratorate_wss.records import case_record, child, notes_of, revocation_record, send_time
 from connectors.procuratorate_wss.shape import path_of
-from connectors.procuratorate_wss.signature import Signed, canonical, check_validity, verify
-from connectors.procuratorate_wss.trust import own_certificates, partner_certificates, passwords
+from connectors.procuratorate_wss.trust import (
+    check_validity,
+    keys_of,
+    own_certificates,
+    partner_certificates,
+    passwords,
+)
+from foundation.wss import Signed, canonical, check_timestamp, created, verify
+from foundation.wss_envelope import Element, Envelope
 from schemas.exchange import Known, RawMessage, Reading
 from schemas.findings import Finding, Refused
 
@@ -57,9 +64,10 @@ def _read(message: RawMessage, known: Known, envelope: Envelope) -> Reading:
         return replies.read_fault(message, payload)
     name = _operation(payload, message)
     ours = name in OUTBOUND
-    signed = verify(envelope, own_certificates(known) if ours else partner_certificates(known))
+    certificates = own_certificates(known) if ours else partner_certificates(known)
+    signed = verify(envelope, keys_of(certificates), names.INSTITUTION)
     at = _judged_at(message, known, signed)
-    check_validity(signed.certificate, at)
+    check_validity(signed, at)
     check_timestamp(signed, at)
     nonce = "" if ours else _check_user(message, known, signed, at, name)
     body = signed.payload

@@ -7,8 +7,8 @@ from typing import Any
 
 from connectors.procuratorate_wss import names
 from connectors.procuratorate_wss.content_check import folded_case_no
-from connectors.procuratorate_wss.envelope import Element
 from connectors.procuratorate_wss.shape import path_of
+from foundation.wss_envelope import Element
 from schemas.claims import Claim, JsonValue, PartyClaim, PartyRole, Record, Reference
 from schemas.findings import Finding
 from schemas.identifiers import normalise_phone

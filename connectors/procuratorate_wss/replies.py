@@ -13,11 +13,10 @@ from typing import Any
 from lxml import etree
 
 from connectors.procuratorate_wss import names
-from connectors.procuratorate_wss.envelope import Element
-from connectors.procuratorate_wss.freshness import created
 from connectors.procuratorate_wss.records import child
 from connectors.procuratorate_wss.shape import path_of
-from connectors.procuratorate_wss.signature import Signed
+from foundation.wss import Signed, created
+from foundation.wss_envelope import Element
 from schemas.exchange import Known, RawMessage, Reading
 from schemas.findings import Finding, Refused
 

@@ -24,8 +24,8 @@ from lxml import etree
 
 from connectors.procuratorate_wss import names
 from connectors.procuratorate_wss.content_check import findings_of, folded_case_no
-from connectors.procuratorate_wss.envelope import Element
-from connectors.procuratorate_wss.signature import canonical
+from foundation.wss import canonical
+from foundation.wss_envelope import Element
 from schemas.exchange import ConnectorContext
 from schemas.findings import Finding, Refused
 from schemas.money import Fen

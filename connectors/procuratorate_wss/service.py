@@ -14,10 +14,11 @@ from lxml import etree
 
 from connectors.procuratorate_wss import names
 from connectors.procuratorate_wss.mapping import INBOUND
-from connectors.procuratorate_wss.signing import signed_envelope
 from connectors.procuratorate_wss.trust import manifest
 from foundation.keys import KeyStore
 from foundation.settings import settings
+from foundation.wss_envelope import WSSE, WSU
+from foundation.wss_sign import signed_envelope
 from schemas.exchange import Endpoint, HttpAnswer, HttpRequest, Known, Outcome, RawMessage
 from schemas.findings import Finding, Refused
 from schemas.soap import clean_text
@@ -95,7 +96,7 @@ def refuse(findings: tuple[Finding, ...], request: HttpRequest) -> HttpAnswer:
     """A SOAP 1.2 fault with the first finding's code, field and text."""
     finding = findings[0]
     code = finding.partner_code or partner_code(finding.code)
-    fault = etree.Element(names.soap("Fault"), nsmap={"s": names.SOAP, "wsse": names.WSSE, "wsu": names.WSU})
+    fault = etree.Element(names.soap("Fault"), nsmap={"s": names.SOAP, "wsse": WSSE, "wsu": WSU})
     blame = etree.SubElement(fault, names.soap("Code"))
     etree.SubElement(blame, names.soap("Value")).text = "s:Receiver" if code == "J0503" else "s:Sender"
     if ":" in code:

@@ -9,7 +9,7 @@ from functools import cache
 from lxml import etree
 
 from connectors.procuratorate_wss import names
-from connectors.procuratorate_wss.envelope import Element
+from foundation.wss_envelope import Element
 from schemas.findings import Finding
 
 # Children that may occur more than once, so their place is said: Person[2].

@@ -8,12 +8,17 @@ holds counts.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any
 
-from cryptography.x509 import Certificate, load_pem_x509_certificate
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509 import Certificate, load_der_x509_certificate, load_pem_x509_certificate
 
 from connectors.procuratorate_wss import names
+from foundation.algorithms import PublicKey
+from foundation.wss import Signed, registered, unknown_certificate
 from schemas.exchange import Known
 
 
@@ -51,3 +56,16 @@ def passwords(known: Known) -> list[str]:
     if known.profile == "test":
         found.append(manifest()["sandbox"]["secrets"]["password"])
     return found
+
+
+def keys_of(certificates: Sequence[Certificate]) -> dict[bytes, PublicKey]:
+    """Keys by certificate, the RSA ones only: the contract pins RSA-SHA256."""
+    found = registered(certificates)
+    return {der: key for der, key in found.items() if isinstance(key, rsa.RSAPublicKey)}
+
+
+def check_validity(signed: Signed, at: datetime) -> None:
+    """Refuse a certificate outside its validity at `at`. Raises Refused: CERT_UNKNOWN."""
+    certificate = load_der_x509_certificate(signed.certificate)
+    if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
+        unknown_certificate("certificate out of its validity")

@@ -14,8 +14,8 @@ from cryptography.x509 import Certificate
 from lxml import etree
 
 from connectors.procuratorate_wss import mapping, names
-from connectors.procuratorate_wss.signing import User, signed_envelope
 from foundation.keys import KeyStore
+from foundation.wss_sign import User, signed_envelope
 from schemas.claims import Record
 from schemas.exchange import Known, RawMessage, Reading
 

@@ -15,10 +15,10 @@ from lxml import etree
 from connectors.procuratorate_wss import client, mapping, names, trust
 from connectors.procuratorate_wss.envelope import take_apart
 from connectors.procuratorate_wss.freshness import check_user
-from connectors.procuratorate_wss.signature import verify
-from connectors.procuratorate_wss.signing import signed_envelope
 from foundation.keys import KeyStore
 from foundation.wire import Wire
+from foundation.wss import registered, verify
+from foundation.wss_sign import signed_envelope
 from schemas.exchange import ConnectorContext, Known, RawMessage
 from schemas.findings import Refused
 from tests.connectors.answering_server import Answer, Call, answering
@@ -74,7 +74,7 @@ def test_return_result_is_signed_anew_and_its_receipt_checked(keys: KeyStore, wi
     def answer(call: Call) -> Answer:
         seen.append(call.body)
         assert call.headers["content-type"].endswith(f'action="{names.COLLAB}:ReturnResult"')
-        signed = verify(take_apart(call.body), [keys.certificate("procuratorate_wss")])
+        signed = verify(take_apart(call.body), registered([keys.certificate("procuratorate_wss")]))
         check_user(signed, NOW, names.OUTBOUND_USER, ["ours"], lambda _: False)
         digest = signed.body_digest.upper()
         return their_reply(element("Receipt", Code="J0000", ReceiptNo="JR1", Digest=digest))
@@ -186,7 +186,7 @@ def test_pull_takes_whole_envelopes_and_passes_over_the_gap(keys: KeyStore, wire
     raw = sign(change(payload_of("j01_submit_1.xml"), "Head/MsgId", "L50"))
 
     def answer(call: Call) -> Answer:
-        signed = verify(take_apart(call.body), [keys.certificate("procuratorate_wss")])
+        signed = verify(take_apart(call.body), registered([keys.certificate("procuratorate_wss")]))
         asked.append(signed.payload.findtext(names.collab("SinceSeq")) or "")
         return their_reply(list_reply([(50, raw)], 53, (51, 52)))
 

@@ -12,6 +12,7 @@ from lxml import etree
 
 from connectors.procuratorate_wss import names
 from schemas.exchange import Known
+from schemas.soap import SOAP11
 from tests.connectors.jcy_side import NOW, Root, case_of, change, codes, known, payload_of, push, sign, submit
 
 PERSON = "/SubmitCase/Case/Person[1]"
@@ -143,7 +144,7 @@ BAD_BYTES = [
     (b"not xml", "XML_NOT_WELL_FORMED"),
     (b"<a/>", "SCHEMA_VIOLATION"),
     (b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/hostname">]><a>&x;</a>', "XML_DTD_FORBIDDEN"),
-    (f'<s:Envelope xmlns:s="{names.SOAP_11}"><s:Body/></s:Envelope>'.encode(), "SCHEMA_VIOLATION"),
+    (f'<s:Envelope xmlns:s="{SOAP11}"><s:Body/></s:Envelope>'.encode(), "SCHEMA_VIOLATION"),
     (f'<s:Envelope xmlns:s="{names.SOAP}"/>'.encode(), "SCHEMA_VIOLATION"),
     (f'<s:Envelope xmlns:s="{names.SOAP}"><s:Body/></s:Envelope>'.encode(), "SCHEMA_VIOLATION"),
     ("<?xml version='1.0' encoding='UTF-8'?><a>中</a>".encode("gb18030"), "ENCODING_MISMATCH"),

@@ -12,8 +12,8 @@ from lxml import etree
 
 from connectors.procuratorate_wss import mapping, names, service
 from connectors.procuratorate_wss.envelope import take_apart
-from connectors.procuratorate_wss.signature import verify
 from foundation.keys import KeyStore
+from foundation.wss import registered, verify
 from schemas.exchange import HttpAnswer, HttpRequest, Outcome
 from schemas.findings import Finding, Refused
 from tests.connectors.jcy_side import NOW, key_pair, known, payload_of, sign
@@ -40,7 +40,7 @@ def request(body: bytes, content_type: str = ACTION) -> HttpRequest:
 
 def body_of(answer: HttpAnswer, keys: KeyStore) -> etree._Element:
     """The answer's payload, after its signature by the hub has been verified."""
-    signed = verify(take_apart(answer.body), [keys.certificate("procuratorate_wss")])
+    signed = verify(take_apart(answer.body), registered([keys.certificate("procuratorate_wss")]))
     return signed.payload
 
 

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from lxml import etree
 
 from connectors.procuratorate_wss import names
-from connectors.procuratorate_wss.signature import canonical
+from foundation.wss import canonical
+from foundation.wss_envelope import WSU, ds, wsse, wsu
 from tests.connectors.jcy_side import (
     NOW,
     Root,
@@ -44,14 +45,14 @@ def text_of(name: str, text: str) -> Callable[[Root], None]:
 
 TAMPERED = [
     (text_of(names.collab("ClaimAmount"), "1.00"), "body digest differs"),
-    (text_of(names.wsu("Expires"), "2036-01-01T00:00:00Z"), "timestamp digest differs"),
-    (text_of(names.wsse("Nonce"), base64.b64encode(b"0" * 16).decode()), "usernametoken digest differs"),
+    (text_of(wsu("Expires"), "2036-01-01T00:00:00Z"), "timestamp digest differs"),
+    (text_of(wsse("Nonce"), base64.b64encode(b"0" * 16).decode()), "usernametoken digest differs"),
     (
-        text_of(names.ds("DigestValue"), base64.b64encode(b"0" * 32).decode()),
+        text_of(ds("DigestValue"), base64.b64encode(b"0" * 32).decode()),
         "signature value does not verify",
     ),
     (
-        text_of(names.ds("SignatureValue"), base64.b64encode(b"0" * 256).decode()),
+        text_of(ds("SignatureValue"), base64.b64encode(b"0" * 256).decode()),
         "signature value does not verify",
     ),
 ]
@@ -68,17 +69,17 @@ def test_tampering_each_part_is_refused(tamper: Callable[[Root], None], found: s
 
 def resign(root: Root) -> None:
     """Sign SignedInfo as it now stands, with the right key: only the profile can refuse it."""
-    info = part(root, names.ds("SignedInfo"))
+    info = part(root, ds("SignedInfo"))
     value = key_pair()[0].sign(canonical(info), padding.PKCS1v15(), hashes.SHA256())
-    part(root, names.ds("SignatureValue")).text = base64.b64encode(value).decode()
+    part(root, ds("SignatureValue")).text = base64.b64encode(value).decode()
 
 
 @pytest.mark.parametrize("name", ["Timestamp", "UsernameToken", "Body"])
 def test_a_part_left_unsigned_is_refused(name: str) -> None:
     root = signed_root()
     marks = {"Timestamp": "#TS-1", "UsernameToken": "#UT-1", "Body": "#BODY-1"}
-    info = part(root, names.ds("SignedInfo"))
-    for reference in info.findall(names.ds("Reference")):
+    info = part(root, ds("SignedInfo"))
+    for reference in info.findall(ds("Reference")):
         if reference.get("URI") == marks[name]:
             info.remove(reference)
     resign(root)
@@ -102,7 +103,7 @@ ALGORITHMS = [
 @pytest.mark.parametrize(("name", "algorithm"), ALGORITHMS)
 def test_other_algorithms_are_refused(name: str, algorithm: str) -> None:
     root = signed_root()
-    part(root, names.ds(name)).set("Algorithm", algorithm)
+    part(root, ds(name)).set("Algorithm", algorithm)
     resign(root)
     reading = push(etree.tostring(root))
     assert [code for code, _ in codes(reading)] == ["ALGORITHM_UNSUPPORTED"]
@@ -111,7 +112,7 @@ def test_other_algorithms_are_refused(name: str, algorithm: str) -> None:
 
 def test_a_second_transform_is_refused() -> None:
     root = signed_root()
-    transforms = part(root, names.ds("Transforms"))
+    transforms = part(root, ds("Transforms"))
     transforms.append(copy.deepcopy(transforms[0]))
     resign(root)
     assert codes(push(etree.tostring(root))) == [("SIGNATURE_INVALID", SIGNATURE)]
@@ -120,7 +121,7 @@ def test_a_second_transform_is_refused() -> None:
 @pytest.mark.parametrize("uri", ["", "#", "#nothing", "http://example.invalid/x", "#xpointer(/)"])
 def test_a_reference_elsewhere_is_refused(uri: str) -> None:
     root = signed_root()
-    part(root, names.ds("Reference")).set("URI", uri)
+    part(root, ds("Reference")).set("URI", uri)
     resign(root)
     assert codes(push(etree.tostring(root))) == [("SIGNATURE_INVALID", SIGNATURE)]
 
@@ -141,13 +142,13 @@ def test_another_registered_looking_certificate_is_unknown() -> None:
 def test_the_registered_certificate_with_another_key_does_not_verify() -> None:
     root = etree.fromstring(sign(payload_of("j01_submit_1.xml"), pair="other"))
     der = key_pair()[1].public_bytes(Encoding.DER)
-    part(root, names.wsse("BinarySecurityToken")).text = base64.b64encode(der).decode()
+    part(root, wsse("BinarySecurityToken")).text = base64.b64encode(der).decode()
     assert codes(push(etree.tostring(root))) == [("SIGNATURE_INVALID", SIGNATURE)]
 
 
 def test_key_info_must_point_at_the_token() -> None:
     root = signed_root()
-    part(root, names.wsse("Reference")).set("URI", "#TS-1")
+    part(root, wsse("Reference")).set("URI", "#TS-1")
     assert codes(push(etree.tostring(root))) == [("SIGNATURE_INVALID", f"{SIGNATURE}/KeyInfo")]
 
 
@@ -172,28 +173,28 @@ def test_xmlsec_agrees_with_our_signature() -> None:
     context.key = key
     for element in (
         body_of(root),
-        part(root, names.wsu("Timestamp")),
-        part(root, names.wsse("UsernameToken")),
+        part(root, wsu("Timestamp")),
+        part(root, wsse("UsernameToken")),
     ):
-        context.register_id(element, "Id", names.WSU)
-    context.verify(part(root, names.ds("Signature")))
+        context.register_id(element, "Id", WSU)
+    context.verify(part(root, ds("Signature")))
 
 
 def test_we_verify_what_xmlsec_signs() -> None:
     root = signed_root()
     for name in ("DigestValue", "SignatureValue"):
-        for element in root.iter(names.ds(name)):
+        for element in root.iter(ds(name)):
             element.text = ""
     pem = key_pair()[0].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     context = xmlsec.SignatureContext()
     context.key = xmlsec.Key.from_memory(pem, xmlsec.constants.KeyDataFormatPem)
     for element in (
         body_of(root),
-        part(root, names.wsu("Timestamp")),
-        part(root, names.wsse("UsernameToken")),
+        part(root, wsu("Timestamp")),
+        part(root, wsse("UsernameToken")),
     ):
-        context.register_id(element, "Id", names.WSU)
-    context.sign(part(root, names.ds("Signature")))
+        context.register_id(element, "Id", WSU)
+    context.sign(part(root, ds("Signature")))
     reading = push(etree.tostring(root))
     assert not reading.findings
 

@@ -9,6 +9,7 @@ import pytest
 from lxml import etree
 
 from connectors.procuratorate_wss import names
+from foundation.wss_envelope import WSU_ID, ds, wsse, wsu
 from tests.connectors.jcy_side import Root, body_of, part, push, signed_root
 
 
@@ -18,7 +19,7 @@ def forged_body(root: Root, identifier: str | None) -> Root:
     part(forged, names.collab("ClaimAmount")).text = "9999999.00"
     forged.attrib.clear()
     if identifier:
-        forged.set(names.WSU_ID, identifier)
+        forged.set(WSU_ID, identifier)
     return forged
 
 
@@ -56,12 +57,12 @@ def second_body_before(root: Root) -> None:
 
 
 def inside_security(root: Root) -> None:
-    part(root, names.wsse("Security")).append(swap_body(root, forged_body(root, None)))
+    part(root, wsse("Security")).append(swap_body(root, forged_body(root, None)))
 
 
 def inside_signature_object(root: Root) -> None:
     genuine = swap_body(root, forged_body(root, None))
-    etree.SubElement(part(root, names.ds("Signature")), names.ds("Object")).append(genuine)
+    etree.SubElement(part(root, ds("Signature")), ds("Object")).append(genuine)
 
 
 def inside_the_new_body(root: Root) -> None:
@@ -77,24 +78,24 @@ def beside_envelope_child(root: Root) -> None:
 
 def id_on_another_attribute(root: Root) -> None:
     body = body_of(root)
-    identifier = body.attrib.pop(names.WSU_ID)
+    identifier = body.attrib.pop(WSU_ID)
     body.set("Id", identifier)
 
 
 def xml_id_instead(root: Root) -> None:
     body = body_of(root)
-    body.set("{http://www.w3.org/XML/1998/namespace}id", body.attrib.pop(names.WSU_ID))
+    body.set("{http://www.w3.org/XML/1998/namespace}id", body.attrib.pop(WSU_ID))
 
 
 def second_security(root: Root) -> None:
     header = part(root, names.soap("Header"))
-    header.insert(0, copy.deepcopy(part(header, names.wsse("Security"))))
+    header.insert(0, copy.deepcopy(part(header, wsse("Security"))))
 
 
 def fresh_timestamp_beside(root: Root) -> None:
     """The signed Timestamp moves away and an unsigned fresh one is read."""
-    security = part(root, names.wsse("Security"))
-    stamp = part(security, names.wsu("Timestamp"))
+    security = part(root, wsse("Security"))
+    stamp = part(security, wsu("Timestamp"))
     fresh = copy.deepcopy(stamp)
     fresh.attrib.clear()
     security.replace(stamp, fresh)
@@ -102,11 +103,11 @@ def fresh_timestamp_beside(root: Root) -> None:
 
 
 def other_user_beside(root: Root) -> None:
-    security = part(root, names.wsse("Security"))
-    token = part(security, names.wsse("UsernameToken"))
+    security = part(root, wsse("Security"))
+    token = part(security, wsse("UsernameToken"))
     other = copy.deepcopy(token)
-    other.set(names.WSU_ID, "UT-2")
-    part(other, names.wsse("Username")).text = "other"
+    other.set(WSU_ID, "UT-2")
+    part(other, wsse("Username")).text = "other"
     security.replace(token, other)
     etree.SubElement(part(root, names.soap("Header")), "{urn:x}Wrapper").append(token)
 
