@@ -15,6 +15,7 @@ from console.acts import Taken
 from console.pages import page
 from console.texts import say
 from foundation import outbox
+from foundation.envelope import content_of
 from hub.replaying import replay_inbox
 from schemas.findings import Finding, Refused
 
@@ -80,14 +81,14 @@ def one_in(request: Request, inbox_id: UUID, uow: Work) -> HTMLResponse:
     row = uow.one("SELECT * FROM exchange.inbox WHERE id = :id", id=inbox_id)
     if row is None:
         raise Refused(Finding("NOT_FOUND", "message", str(inbox_id), "a message of the inbox"))
-    content = bytes(row["content"])
+    content = content_of(uow, row) if row["erased_at"] is None else say("内容已销毁，仅存摘要").encode()
     return page(
         request,
         "message.html",
         row=row,
         names=partner_names(),
         raw=content[:SHOWN_BYTES].decode("utf-8", "replace"),
-        size=len(content),
+        size=row["size"],
         cut=len(content) > SHOWN_BYTES,
         digest=bytes(row["content_hash"]).hex(),
         result=row["result"] or {},
@@ -114,7 +115,7 @@ def one_out(request: Request, outbox_id: UUID, uow: Work) -> HTMLResponse:
     tries = uow.all(
         "SELECT * FROM exchange.outbox_attempt WHERE outbox = :id ORDER BY attempt LIMIT 100", id=outbox_id
     )
-    sent = bytes(row["content"])[:SHOWN_BYTES].decode("utf-8", "replace") if row["content"] else ""
+    sent = (outbox.kept_bytes(uow, row) or b"")[:SHOWN_BYTES].decode("utf-8", "replace")
     return page(request, "owed.html", row=row, tries=tries, sent=sent, names=partner_names())
 
 

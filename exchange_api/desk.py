@@ -14,6 +14,7 @@ from connectors import connectors_named
 from exchange_api.people import Caller, Work, hub_of, need
 from exchange_api.problem import Forbidden
 from foundation import clock, outbox
+from foundation.envelope import content_of
 from foundation.journal import close_alarm, journal
 from hub import jobs, payments
 from hub.health import health
@@ -76,7 +77,7 @@ def inbox_list(
     need(uow.actor, *WATCHERS)
     rows = uow.all(
         "SELECT id, partner, channel, operation, message_id, state, receipt_no, received_at, decided_at, attempts,"
-        " last_error, octet_length(content) AS bytes FROM exchange.inbox WHERE (:p = '' OR partner = :p)"
+        " last_error, size AS bytes FROM exchange.inbox WHERE (:p = '' OR partner = :p)"
         " AND (:s = '' OR state = :s) ORDER BY received_at DESC, id DESC LIMIT :n",
         p=partner,
         s=state,
@@ -91,8 +92,11 @@ def inbox_one(inbox_id: UUID, uow: Work) -> dict[str, Any]:
     row = uow.one("SELECT * FROM exchange.inbox WHERE id = :id", id=inbox_id)
     if row is None:
         raise Refused(Finding("UNKNOWN_ORIGINAL", "id", str(inbox_id), "a message of the inbox"))
-    shown = {name: value for name, value in row.items() if name not in ("content", "content_hash")}
-    shown["content_base64"] = base64.b64encode(bytes(row["content"])).decode()
+    shown = {
+        name: value for name, value in row.items() if name not in ("content", "data_key", "content_hash")
+    }
+    if row["erased_at"] is None:
+        shown["content_base64"] = base64.b64encode(content_of(uow, row)).decode()
     shown["sha256"] = bytes(row["content_hash"]).hex()
     return shown
 

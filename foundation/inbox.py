@@ -17,6 +17,8 @@ import orjson
 from sqlalchemy import Engine, RowMapping
 
 from foundation.actors import SYSTEM, Actor
+from foundation.envelope import content_of, vault_of
+from foundation.journal import SHARDS, journal
 from foundation.unit_of_work import UnitOfWork, unit_of_work
 from schemas.exchange import Outcome, RawMessage
 from schemas.findings import Finding
@@ -24,6 +26,16 @@ from schemas.findings import Finding
 # How long the one who stored a message may take before a worker takes it up.
 TAKE_UP_AFTER = timedelta(seconds=10)
 MAX_TRIES = 12
+# The journal line of decided rows (``decided``: rows of the inbox). One statement with the decision, so that no
+# message has a fate without a line; the detail's hashes are over the text that evidence hands out.
+JOURNAL_DECIDED = (
+    "INSERT INTO exchange.journal (at, actor, shard, kind, ref, digest, detail)"
+    f" SELECT :at, :actor, get_byte(content_hash, 0) % {SHARDS}, lower(state),"
+    " partner || '/' || COALESCE(message_id, id::text), content_hash, jsonb_build_object('inbox', id, 'received_at',"
+    " to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24\\:MI\\:SS.US\"Z\"'),"
+    " 'headers', encode(sha256(convert_to(headers::text, 'UTF8')), 'hex'),"
+    " 'receipt', encode(sha256(convert_to((result -> 'outcome')::text, 'UTF8')), 'hex')) FROM decided"
+)
 
 
 @dataclass(frozen=True)
@@ -43,16 +55,19 @@ def store(engine: Engine, raw: RawMessage, actor: Actor = SYSTEM) -> Stored:
 def store_in(uow: UnitOfWork, raw: RawMessage) -> Stored:
     """Store a raw message in an open unit of work (pulls: many files and the cursor in one commit)."""
     row_id = uow.new_id()
+    data_key, locked = vault_of(uow).lock(raw.content, row_id)
     uow.execute(
-        "INSERT INTO exchange.inbox (id, partner, channel, operation, filename, content, headers, content_hash,"
-        " received_at, next_try) VALUES (:id, :partner, :channel, :operation, :filename, :content,"
-        " CAST(:headers AS jsonb), :hash, :at, :next_try)",
+        "INSERT INTO exchange.inbox (id, partner, channel, operation, filename, content, data_key, size, headers,"
+        " content_hash, received_at, next_try) VALUES (:id, :partner, :channel, :operation, :filename, :content,"
+        " :data_key, :size, CAST(:headers AS jsonb), :hash, :at, :next_try)",
         id=row_id,
         partner=raw.partner,
         channel=raw.channel,
         operation=raw.operation,
         filename=raw.filename,
-        content=raw.content,
+        content=locked,
+        data_key=data_key,
+        size=len(raw.content),
         headers=orjson.dumps(dict(raw.headers)).decode(),
         hash=hashlib.sha256(raw.content).digest(),
         at=raw.received_at,
@@ -61,15 +76,15 @@ def store_in(uow: UnitOfWork, raw: RawMessage) -> Stored:
     return Stored(row_id, raw)
 
 
-def raw_of(row: RowMapping) -> RawMessage:
-    """The raw message of an inbox row."""
+def raw_of(uow: UnitOfWork, row: RowMapping) -> RawMessage:
+    """The raw message of an inbox row. Raises what ``envelope.content_of`` raises."""
     received = row["received_at"]
     assert isinstance(received, datetime)
     return RawMessage(
         partner=row["partner"],
         channel=row["channel"],
         operation=row["operation"],
-        content=bytes(row["content"]),
+        content=content_of(uow, row),
         received_at=received,
         headers=row["headers"],
         filename=row["filename"],
@@ -108,12 +123,16 @@ def decide(
     sequence: int | None = None,
     detail: dict[str, Any] | None = None,
 ) -> None:
-    """Write what became of a message. ``detail`` is kept in ``result`` for screens and for repeats."""
+    """Write what became of a message, and a journal line of it, which binds content, headers and receipt.
+
+    ``detail`` is kept in ``result`` for screens and for repeats.
+    """
     result = {**(detail or {}), "outcome": outcome_as_dict(outcome)}
     uow.execute(
-        "UPDATE exchange.inbox SET state = :state, message_id = :message_id, compare_digest = :digest,"
+        "WITH decided AS (UPDATE exchange.inbox SET state = :state, message_id = :message_id, compare_digest = :digest,"
         " case_key = :case_key, sequence = :sequence, receipt_no = :receipt, result = CAST(:result AS jsonb),"
-        " decided_at = :at, attempts = attempts + 1, last_error = NULL WHERE id = :id",
+        " decided_at = :at, attempts = attempts + 1, last_error = NULL WHERE id = :id RETURNING *)"
+        f" {JOURNAL_DECIDED}",
         id=row_id,
         state=state,
         message_id=outcome.message_id.replace("\x00", "\ufffd") or None,
@@ -123,7 +142,26 @@ def decide(
         receipt=outcome.receipt_no or None,
         result=orjson.dumps(result, default=str).decode(),
         at=uow.now,
+        actor=uow.actor.id,
     )
+
+
+def erase(uow: UnitOfWork, row_id: UUID, reason: str) -> bool:
+    """Destroy a message's data key: its content is gone, its hash and its journal lines stay. False when it was gone.
+
+    Old versions of the row go with the next vacuum; back-ups hold the key until they are thrown away.
+    """
+    erased = uow.one(
+        "UPDATE exchange.inbox SET data_key = NULL, erased_at = :now WHERE id = :id AND erased_at IS NULL"
+        " RETURNING partner, COALESCE(message_id, id::text) AS name, content_hash",
+        now=uow.now,
+        id=row_id,
+    )
+    if erased is None:
+        return False
+    ref = f"{erased['partner']}/{erased['name']}"
+    journal(uow, "erased", ref, bytes(erased["content_hash"]), inbox=str(row_id), reason=reason)
+    return True
 
 
 def failed(uow: UnitOfWork, row_id: UUID, error: str) -> None:

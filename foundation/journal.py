@@ -6,7 +6,6 @@ what has been committed, per day and shard, makes a Merkle tree of it and has it
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,9 +31,11 @@ class Line:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-def shard_of(ref: str) -> int:
-    """The chain of everything that is written under this name."""
-    return zlib.crc32(ref.encode()) % SHARDS
+def shard_of(digest: bytes) -> int:
+    """The chain of all lines about one thing. Raises ValueError when ``digest`` is no SHA-256."""
+    if len(digest) != 32:
+        raise ValueError(f"a journal line's digest has 32 bytes, not {len(digest)}")
+    return digest[0] % SHARDS
 
 
 def journal(uow: UnitOfWork, kind: str, ref: str, digest: bytes, **detail: Any) -> None:
@@ -56,7 +57,7 @@ def journal_many(uow: UnitOfWork, lines: Sequence[Line]) -> None:
         " AS given (shard, kind, ref, digest, detail, place) ORDER BY given.place",
         at=uow.now,
         actor=uow.actor.id,
-        shards=[shard_of(line.ref) for line in lines],
+        shards=[shard_of(line.digest) for line in lines],
         kinds=[line.kind for line in lines],
         refs=[line.ref for line in lines],
         digests=[line.digest for line in lines],

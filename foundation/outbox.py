@@ -16,11 +16,13 @@ from uuid import UUID
 import orjson
 from sqlalchemy import RowMapping
 
+from foundation.envelope import content_of, vault_of
 from foundation.unit_of_work import UnitOfWork
 from schemas.exchange import SendResult
 
 LEASE_S = 60  # of real time: a worker that holds a row longer has died, whatever a virtual clock says
 MAX_ATTEMPTS = 20
+MAX_REPLY_KEPT = 1_000_000  # bytes
 FIRST_BACK_OFF_S = 1.0
 LONGEST_BACK_OFF_S = 3600.0
 BREAKER_AFTER = 5
@@ -96,14 +98,26 @@ def lease_due(uow: UnitOfWork, limit: int = 20) -> Sequence[RowMapping]:
 
 
 def keep_bytes(uow: UnitOfWork, row_id: UUID, content: bytes) -> None:
-    """Keep the wire bytes before the first try; later tries send these."""
-    uow.execute("UPDATE exchange.outbox SET content = :content WHERE id = :id", id=row_id, content=content)
+    """Keep the wire bytes before the first try, locked; later tries send these."""
+    data_key, locked = vault_of(uow).lock(content, row_id)
+    uow.execute(
+        "UPDATE exchange.outbox SET content = :content, data_key = :data_key WHERE id = :id",
+        id=row_id,
+        content=locked,
+        data_key=data_key,
+    )
+
+
+def kept_bytes(uow: UnitOfWork, row: RowMapping) -> bytes | None:
+    """The wire bytes kept for a row, or None before its first try."""
+    return content_of(uow, row) if row["content"] is not None else None
 
 
 def record_attempt(uow: UnitOfWork, row: RowMapping, result: SendResult) -> str:
     """Write a try's result and decide what follows; returns the row's new state."""
+    data_key, reply = vault_of(uow).lock(result.raw[:MAX_REPLY_KEPT], row["id"])
     uow.execute(
-        "INSERT INTO exchange.outbox_attempt VALUES (:id, :attempt, :at, :outcome, :code, :text, :reply)"
+        "INSERT INTO exchange.outbox_attempt VALUES (:id, :attempt, :at, :outcome, :code, :text, :reply, :data_key)"
         " ON CONFLICT DO NOTHING",
         id=row["id"],
         attempt=row["attempts"],
@@ -111,7 +125,8 @@ def record_attempt(uow: UnitOfWork, row: RowMapping, result: SendResult) -> str:
         outcome=result.outcome,
         code=result.code,
         text=result.text[:2000],
-        reply=result.raw[:1_000_000],
+        reply=reply,
+        data_key=data_key,
     )
     if result.outcome == "DELIVERED":
         state = "DELIVERED"

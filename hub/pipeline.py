@@ -7,7 +7,6 @@ second happens or none, so a crash leaves a message that a worker takes up again
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,9 +17,9 @@ from sqlalchemy.exc import DataError
 
 import case_registry
 from connectors import Connector, connector
-from foundation import asks, inbox
+from foundation import asks, envelope, inbox
 from foundation.actors import SYSTEM, Actor
-from foundation.journal import journal, raise_alarm
+from foundation.journal import raise_alarm
 from foundation.keys import KeyStore
 from foundation.settings import Settings
 from foundation.unit_of_work import UnitOfWork, unit_of_work
@@ -39,6 +38,9 @@ class Hub:
     engine: Engine
     keys: KeyStore
     settings: Settings
+
+    def __post_init__(self) -> None:
+        envelope.bind(self.engine, envelope.Vault(self.keys, make=self.settings.sandbox))
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def process(hub: Hub, inbox_id: UUID, actor: Actor = SYSTEM) -> Processed:
                 raise LookupError(f"no message {inbox_id} in the inbox")
             if row["state"] != "RECEIVED":
                 return _as_decided(row)
-            return _decide(hub, uow, inbox_id, inbox.raw_of(row))
+            return _decide(hub, uow, inbox_id, inbox.raw_of(uow, row))
     except DataError as error:
         return _unholdable(hub, inbox_id, actor, error)
     except Exception as error:
@@ -111,7 +113,6 @@ def _decide(hub: Hub, uow: UnitOfWork, inbox_id: UUID, raw: RawMessage) -> Proce
         remember_nonce(uow, raw.partner, nonce, inbox_id)
     choreography.follow(uow, recorded.events, inbox_id)
     asks.note(uow, raw.partner, reading.meta.get("ask"), inbox_id)
-    journal(uow, "message", f"{raw.partner}/{reading.message_id}", hashlib.sha256(raw.content).digest())
     disputes = [each.number for each in recorded.disputes]
     return _finish(uow, inbox_id, reading, "APPLIED", told, disputes, recorded.parked)
 

@@ -18,7 +18,7 @@ import case_registry
 import escrow
 from foundation import inbox
 from foundation.actors import SYSTEM, Actor
-from foundation.journal import journal, raise_alarm
+from foundation.journal import raise_alarm
 from foundation.unit_of_work import UnitOfWork, unit_of_work
 from hub import choreography
 from hub.payments import desk_of
@@ -117,7 +117,7 @@ def _unholdable(hub: Hub, inbox_id: UUID, actor: Actor, error: DataError) -> Tak
 
 
 def _decide(hub: Hub, uow: UnitOfWork, row: RowMapping) -> Taken:
-    raw = inbox.raw_of(row)
+    raw = inbox.raw_of(uow, row)
     desk = desk_of(hub)
     rail = desk.rail(raw.partner)
     context = replace(desk.context(uow, rail.id), now=raw.received_at)
@@ -150,8 +150,6 @@ def _decide(hub: Hub, uow: UnitOfWork, row: RowMapping) -> Taken:
         None if raw.channel == "file" and advice.reply is None else rail.answer(advice, result, context),
     )
     _store(uow, row["id"], "REFUSED" if refused else "APPLIED", made, digest)
-    if not refused:
-        journal(uow, "message", f"{rail.id}/{message_id}", hashlib.sha256(raw.content).digest())
     return made
 
 

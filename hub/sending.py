@@ -59,12 +59,12 @@ def send_one(hub: Hub, wire: Wire, row: RowMapping) -> str:
         return _record(hub, row, SendResult("PERMANENT", "NO_CLIENT", "this partner cannot be called"), None)
     with unit_of_work(hub.engine) as uow:
         context = connector_context(hub, uow, adapter)
+        content = outbox.kept_bytes(uow, row)
     if not context.base_url:
         return _record(
             hub, row, SendResult("RETRY", "NO_ADDRESS", "no address is configured for this partner"), None
         )
     try:
-        content = bytes(row["content"]) if row["content"] is not None else None
         if content is None:
             content = adapter.client.build(row["operation"], row["body"], context)
             with unit_of_work(hub.engine) as uow:
@@ -75,17 +75,27 @@ def send_one(hub: Hub, wire: Wire, row: RowMapping) -> str:
     except Exception as error:  # a fault of ours: the row stays and people see it
         log.exception("outbox %s could not be sent", row["id"])
         result = SendResult("RETRY", "OUR_FAULT", f"{type(error).__name__}: {error}")
-    return _record(hub, row, result, context.state)
+    return _record(hub, row, result, context.state, content)
 
 
-def _record(hub: Hub, row: RowMapping, result: SendResult, state: dict[str, Any] | None) -> str:
+def _record(
+    hub: Hub, row: RowMapping, result: SendResult, state: dict[str, Any] | None, content: bytes | None = None
+) -> str:
     with unit_of_work(hub.engine) as uow:
         after = outbox.record_attempt(uow, row, result)
         if state is not None:
             keep_state(uow, row["partner"], state)
+        if after in ("DELIVERED", "DEAD"):
+            journal(
+                uow,
+                "sent" if after == "DELIVERED" else "given_up",
+                f"{row['partner']}/{row['message_id']}",
+                hashlib.sha256(content if content is not None else orjson.dumps(row["body"])).digest(),
+                outbox=str(row["id"]),
+                attempt=row["attempts"],
+                reply=hashlib.sha256(result.raw[: outbox.MAX_REPLY_KEPT]).hexdigest(),
+            )
         if after == "DELIVERED":
-            digest = hashlib.sha256(bytes(row["content"] or b"") or orjson.dumps(row["body"])).digest()
-            journal(uow, "sent", f"{row['partner']}/{row['message_id']}", digest)
             choreography.notice_delivered(uow, row)
         if after == "DEAD":
             raise_alarm(

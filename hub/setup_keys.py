@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 
 from connectors import Connector, all_connectors
 from escrow import all_rails
+from foundation.envelope import STORAGE_KEY
 from foundation.keys import KeyStore
 from foundation.settings import ROOT, Settings, settings
 from foundation.staff import add_staff
@@ -44,6 +45,7 @@ def main() -> None:
     found = settings()
     keys = KeyStore(found.key_dir)
     keys.make_pair("hub", "concord hub")
+    keys.make_secret(STORAGE_KEY)
     for adapter in all_connectors().values():
         keys.make_pair(adapter.id, f"concord to {adapter.id}")
     for rail in all_rails().values():

@@ -15,10 +15,11 @@ import pytest
 from psycopg import sql
 from sqlalchemy import Engine
 
-from foundation import embedded_postgres
+from foundation import embedded_postgres, envelope
 from foundation.actors import Actor
 from foundation.clock import move_clock
 from foundation.database import make_engine
+from foundation.keys import KeyStore
 from foundation.unit_of_work import UnitOfWork, unit_of_work
 
 STORY_START = datetime(2026, 4, 1, 1, 0, tzinfo=UTC)
@@ -86,8 +87,9 @@ def database_url(cluster: embedded_postgres.Cluster, template: str) -> Iterator[
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
+def engine(database_url: str, tmp_path: Path) -> Iterator[Engine]:
     made = make_engine(database_url)
+    envelope.bind(made, envelope.Vault(KeyStore(tmp_path / "storage-keys"), make=True))
     yield made
     made.dispose()
 

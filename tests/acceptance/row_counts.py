@@ -5,8 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Engine, text
 
 SCHEMAS = ("exchange", "registry", "mediation", "escrow")
-# The raw message itself, and what a contract says shall be noted of it: a used nonce, an alarm for a person.
-QUARANTINE = {"exchange.inbox", "exchange.nonce", "exchange.alarm"}
+# The raw message itself and the journal line of its fate, and what a contract says shall be noted of it: a used
+# nonce, an alarm for a person.
+QUARANTINE = {"exchange.inbox", "exchange.nonce", "exchange.alarm", "exchange.journal"}
 
 
 def counts(engine: Engine) -> dict[str, int]:

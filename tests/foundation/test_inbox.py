@@ -21,7 +21,7 @@ def raw(uow: UnitOfWork, content: bytes = b"x") -> RawMessage:
 def test_stored_as_it_came_and_never_changed(uow: UnitOfWork) -> None:
     stored = inbox.store_in(uow, raw(uow, b"\x00\xff<x>"))
     row = uow.one("SELECT * FROM exchange.inbox WHERE id = :id", id=stored.id)
-    assert inbox.raw_of(row) == stored.raw
+    assert inbox.raw_of(uow, row) == stored.raw
     for attack in (
         "UPDATE exchange.inbox SET content = 'y' WHERE id = :id",
         "UPDATE exchange.inbox SET received_at = received_at - interval '1 day' WHERE id = :id",

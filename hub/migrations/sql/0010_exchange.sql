@@ -65,7 +65,10 @@ CREATE TABLE exchange.inbox (
     channel        text NOT NULL CHECK (channel IN ('push', 'pull', 'file', 'reply', 'hook')),
     operation      text NOT NULL DEFAULT '',
     filename       text,
-    content        bytea NOT NULL,
+    content        bytea STORAGE EXTERNAL NOT NULL,    -- locked (foundation/envelope.py); compressed before
+    data_key       bytea,                              -- wrapped; NULL once the message is erased
+    size           int NOT NULL,                       -- bytes of the message as it came
+    erased_at      timestamptz,
     headers        jsonb NOT NULL DEFAULT '{}',
     content_hash   bytea NOT NULL,
     received_at    timestamptz NOT NULL,
@@ -80,7 +83,8 @@ CREATE TABLE exchange.inbox (
     attempts       int NOT NULL DEFAULT 0,
     next_try       timestamptz NOT NULL,
     last_error     text,
-    decided_at     timestamptz
+    decided_at     timestamptz,
+    CHECK ((data_key IS NULL) = (erased_at IS NOT NULL))
 );
 -- One effect for a sender's id: only one message with it may be in force.
 CREATE UNIQUE INDEX inbox_one_effect ON exchange.inbox (partner, message_id) WHERE state IN ('APPLIED', 'PARKED');
@@ -89,11 +93,14 @@ CREATE INDEX inbox_by_time ON exchange.inbox (received_at DESC, id);
 CREATE INDEX inbox_by_partner ON exchange.inbox (partner, state, received_at DESC);
 CREATE INDEX inbox_by_message ON exchange.inbox (partner, message_id);
 
--- The raw message never changes.
+-- The raw message never changes. Its data key may be wrapped by another key (the first four bytes name it), or go.
 CREATE FUNCTION exchange.guard_inbox() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'DELETE' OR NEW.content IS DISTINCT FROM OLD.content OR NEW.content_hash <> OLD.content_hash
-       OR NEW.partner <> OLD.partner OR NEW.received_at <> OLD.received_at THEN
+       OR NEW.partner <> OLD.partner OR NEW.received_at <> OLD.received_at OR NEW.headers <> OLD.headers
+       OR OLD.erased_at IS DISTINCT FROM NEW.erased_at AND OLD.erased_at IS NOT NULL
+       OR NEW.erased_at IS NULL AND NEW.data_key IS DISTINCT FROM OLD.data_key
+          AND substr(NEW.data_key, 1, 4) = substr(OLD.data_key, 1, 4) THEN
         RAISE EXCEPTION 'APPEND_ONLY: a raw message may not be changed' USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
@@ -117,7 +124,8 @@ CREATE TABLE exchange.outbox (
     message_id  text NOT NULL,
     case_key    text NOT NULL DEFAULT '',
     body        jsonb NOT NULL,
-    content     bytea,                                 -- wire bytes, kept from the first try: a retry sends the same
+    content     bytea STORAGE EXTERNAL,                -- wire bytes, locked; kept from the first try: a retry sends the same
+    data_key    bytea,                                 -- wrapped
     state       text NOT NULL DEFAULT 'WAITING' CHECK (state IN ('WAITING', 'SENDING', 'DELIVERED', 'DEAD')),
     created_at  timestamptz NOT NULL,
     due         timestamptz NOT NULL,
@@ -140,7 +148,8 @@ CREATE TABLE exchange.outbox_attempt (
     outcome text NOT NULL,
     code    text,
     text    text,
-    reply   bytea,
+    reply   bytea,                                     -- locked
+    data_key bytea,
     PRIMARY KEY (outbox, attempt)
 );
 

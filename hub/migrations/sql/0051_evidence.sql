@@ -19,7 +19,7 @@ CREATE TABLE exchange.journal (
     shard   smallint NOT NULL,
     kind    text NOT NULL,
     ref     text NOT NULL,
-    digest  bytea NOT NULL,
+    digest  bytea NOT NULL CHECK (octet_length(digest) = 32),
     actor   text NOT NULL,
     detail  jsonb NOT NULL DEFAULT '{}',
     written timestamptz NOT NULL DEFAULT clock_timestamp(),                -- by the machine's clock, for alarms only
