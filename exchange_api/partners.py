@@ -118,6 +118,7 @@ def _plain_request(request: Request, adapter: Connector) -> HttpRequest:
         query=dict(request.query_params),
         path_params=dict(request.path_params),
         client_address=request.client.host if request.client else "",
+        client_certificate=request.scope.get("extensions", {}).get("tls", {}).get("client_certificate_der"),
     )
 
 

@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
+from foundation.algorithms import PrivateKey
+
 KEY_BITS = 2048
 CERTIFICATE_YEARS = 10
 
@@ -50,6 +52,15 @@ class KeyStore:
         )
         if not isinstance(key, rsa.RSAPrivateKey):
             raise KeyMissing(f"{name}.key is not an RSA key")
+        return key
+
+    def signing_key(self, name: str) -> PrivateKey:
+        """Our private key of that name, of any algorithm that is offered. Raises KeyMissing."""
+        key = self._read(
+            self.folder / f"{name}.key", lambda raw: serialization.load_pem_private_key(raw, None)
+        )
+        if not isinstance(key, PrivateKey):
+            raise KeyMissing(f"{name}.key is of a kind that is not offered")
         return key
 
     def certificate(self, name: str) -> x509.Certificate:
@@ -112,6 +123,10 @@ class KeyStore:
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .sign(key, hashes.SHA256())
         )
+        self.keep_pair(name, key, certificate)
+
+    def keep_pair(self, name: str, key: PrivateKey, certificate: x509.Certificate) -> None:
+        """Keep a key of ours and its certificate under that name, in the place of what was there."""
         pem = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
@@ -127,6 +142,13 @@ class KeyStore:
         """Enter a shared secret that another side gave us, unless one is there."""
         if not (self.folder / f"{name}.secret").exists():
             self._write(self.folder / f"{name}.secret", value.encode())
+
+    def replace_secret(self, name: str, value: str) -> None:
+        """Enter a new secret; the former one stays beside it as ``NAME.old`` for the overlap."""
+        former = self.folder / f"{name}.secret"
+        if former.exists():
+            self._write(self.folder / f"{name}.old.secret", former.read_bytes())
+        self._write(former, value.encode())
 
     def trust(self, name: str, file_name: str, pem: bytes) -> None:
         """Register another side's certificate or bundle. Raises ValueError when none in it can be read."""

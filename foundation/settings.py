@@ -23,6 +23,7 @@ PORT_OFFSETS = {
     "rabbitmq": 8,
     "rabbitmq_dist": 9,
     "epmd": 10,
+    "api_tls": 11,
 }
 
 
@@ -39,6 +40,9 @@ class Settings:
     var_dir: Path
     port_base: int
     environment: str
+    # Address on which the API is served with TLS and client certificates, empty: it is not; names the certificate is for.
+    tls_host: str = ""
+    tls_names: tuple[str, ...] = ("localhost", "127.0.0.1")
 
     @property
     def key_dir(self) -> Path:
@@ -80,6 +84,8 @@ def settings() -> Settings:
         var_dir=var_dir,
         port_base=int(value("port_base", str(DEFAULT_PORT_BASE))),
         environment=value("environment", "sandbox"),
+        tls_host=value("tls_host", ""),
+        tls_names=tuple(value("tls_names", "localhost,127.0.0.1").split(",")),
     )
 
 

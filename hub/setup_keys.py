@@ -10,6 +10,7 @@ import os
 import secrets
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives import serialization
 
 from connectors import Connector, all_connectors
 from escrow import all_rails
+from foundation import local_ca
 from foundation.envelope import STORAGE_KEY
 from foundation.keys import KeyStore
 from foundation.settings import ROOT, Settings, settings
@@ -45,6 +47,7 @@ def main() -> None:
     found = settings()
     keys = KeyStore(found.key_dir)
     keys.make_pair("hub", "concord hub")
+    local_ca.prepare(keys, found.tls_names, datetime.now(UTC))
     keys.make_secret(STORAGE_KEY)
     for adapter in all_connectors().values():
         keys.make_pair(adapter.id, f"concord to {adapter.id}")

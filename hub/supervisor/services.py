@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from foundation.settings import ROOT
+from foundation.settings import ROOT, settings
 from hub.supervisor.children import Program, python
 from hub.supervisor.ports import PortBase
 from hub.supervisor.probes import answers
@@ -13,7 +13,8 @@ READY_WITHIN_S = 60.0
 
 
 def hub_programs(ports: PortBase) -> list[Program]:
-    """API, console and worker."""
+    """API, console and worker; the API with TLS too where CONCORD_TLS_HOST says on which address."""
+    tls = Program("api-tls", python("exchange_api.tls"), ready_within_s=READY_WITHIN_S, folder=ROOT)
     api, console = (f"http://127.0.0.1:{ports.port(name)}" for name in ("api", "console"))
     return [
         Program(
@@ -31,6 +32,7 @@ def hub_programs(ports: PortBase) -> list[Program]:
             folder=ROOT,
         ),
         Program("worker", python("hub.worker"), ready_within_s=READY_WITHIN_S, folder=ROOT),
+        *([tls] if settings().tls_host else []),
     ]
 
 
