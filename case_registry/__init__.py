@@ -38,7 +38,7 @@ from case_registry.source import DisputeRef, Event, NotAllowed, RecordResult, So
 from case_registry.state_hash import rebuilt_hash, state_hash
 from case_registry.watching import after_act as _after_act
 from case_registry.watching import watch_deadlines
-from case_registry.where import disputes_of, parked_count, whereabouts_of
+from case_registry.where import cases_by_partner, disputes_of, parked_count, whereabouts_of
 from case_registry.words import word, words
 from foundation.unit_of_work import UnitOfWork
 from schemas.claims import JsonValue
@@ -56,6 +56,7 @@ __all__ = [
     "attach",
     "board",
     "bulk_load",
+    "cases_by_partner",
     "clear_flag",
     "conflicts",
     "deadline_rules",

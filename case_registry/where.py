@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from case_registry.source import DisputeRef
 from foundation.unit_of_work import UnitOfWork
@@ -61,6 +62,20 @@ def whereabouts_of(uow: UnitOfWork, references: Sequence[tuple[str, str]]) -> Sp
         first["holder"],
         _with_parked(first["flags"], loose),
     )
+
+
+def cases_by_partner(uow: UnitOfWork, disputes: Sequence[UUID]) -> dict[UUID, dict[str, list[str]]]:
+    """For each of these disputes, which partner knows it under which of its own numbers; sealed disputes are left out."""
+    rows = uow.all(
+        "SELECT c.dispute, c.partner, array_agg(c.native_id ORDER BY c.id) AS natives FROM registry.source_case c"
+        " JOIN registry.dispute d ON d.id = c.dispute WHERE c.dispute = ANY(:ids) AND NOT d.sealed"
+        " GROUP BY c.dispute, c.partner",
+        ids=list(disputes),
+    )
+    found: dict[UUID, dict[str, list[str]]] = {}
+    for row in rows:
+        found.setdefault(row["dispute"], {})[row["partner"]] = list(row["natives"])
+    return found
 
 
 def _with_parked(flags: Sequence[Any], loose: int) -> list[str]:

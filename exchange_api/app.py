@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from exchange_api import desk, disputes, office, payments, people, problem
+from exchange_api import desk, disputes, office, payments, people, problem, subscriptions
 from exchange_api.guard import Guard
 from exchange_api.partners import partner_routes
 from exchange_api.rails import rail_routes
@@ -24,7 +24,14 @@ def make_app(hub: Hub) -> FastAPI:
     )
     app.state.hub = hub
     problem.install(app)
-    for each in (people.router, disputes.router, office.router, payments.router, desk.router):
+    for each in (
+        people.router,
+        disputes.router,
+        office.router,
+        payments.router,
+        desk.router,
+        subscriptions.router,
+    ):
         app.include_router(each)
     app.include_router(partner_routes(hub))
     app.include_router(rail_routes(hub))

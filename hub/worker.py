@@ -24,6 +24,7 @@ from hub.pipeline import Hub
 from hub.replaying import take_up
 from hub.sealing import keep_sealing
 from hub.sending import lease, send_one
+from hub.teller import Teller
 
 log = logging.getLogger("concord.worker")
 
@@ -43,6 +44,7 @@ class Worker:
         self.stop = threading.Event()
         self.pool = ThreadPoolExecutor(SENDERS, thread_name_prefix="send")
         self.in_flight: Counter[str] = Counter()
+        self.teller = Teller(hub, self.wire)
         self.publisher = broker.Publisher(hub.settings.amqp_url) if hub.settings.amqp_url else None
 
     def run(self) -> None:
@@ -63,6 +65,7 @@ class Worker:
             self.wake.wait(POLL_S)
             self.wake.clear()
         self.pool.shutdown(wait=True, cancel_futures=True)
+        self.teller.close()
         self.wire.close()
 
     def turn(self) -> None:
@@ -78,6 +81,7 @@ class Worker:
         payments.work(self.hub, self.wire)
         asking.work(self.hub, self.wire)
         self._relay()
+        self.teller.turn()
 
     def _send(self) -> None:
         free = SENDERS - sum(self.in_flight.values())

@@ -1,0 +1,196 @@
+"""What subscribers are told: which events a partner may be told of, and the bytes of each telling.
+
+Default deny: only the topics of ``subscribable_events.csv``, only the fields named there, and only of disputes
+that the partner itself has a case in; sealed disputes never. The body is a CloudEvent 1.0 in JSON.
+"""
+
+from __future__ import annotations
+
+import csv
+import secrets
+import time
+from base64 import b64encode
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import orjson
+from sqlalchemy import RowMapping
+from standardwebhooks.webhooks import Webhook
+
+import case_registry
+from foundation import subscriptions
+from foundation.journal import journal
+from foundation.keys import KeyStore
+from foundation.unit_of_work import UnitOfWork, unit_of_work
+from hub.pipeline import Hub
+from schemas.findings import Finding, Refused
+
+FAN_OUT = 500
+OVERLAP_S = 86_400
+
+
+@lru_cache(maxsize=1)
+def topics() -> dict[str, dict[str, str]]:
+    """What partners may subscribe to: topic → zh, en, fields."""
+    path = Path(__file__).parent / "data" / "subscribable_events.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        return {row["topic"]: row for row in csv.DictReader(file)}
+
+
+def subscribe(
+    uow: UnitOfWork,
+    hub: Hub,
+    partner: str,
+    kind: str,
+    wanted: list[str],
+    address: str = "",
+    *,
+    approved: bool,
+) -> tuple[UUID, str]:
+    """Make a subscription; ``approved`` false leaves it ASKED until an operator has looked at the address.
+
+    Returns its id and, for a webhook, the signing secret (shown this once). Raises Refused: CODE_UNKNOWN for a
+    topic, SCHEMA_VIOLATION for a kind or address, MEMBER_LIMIT above 20 live ones of a partner.
+    """
+    unknown = sorted(set(wanted) - set(topics()))
+    if unknown or not wanted:
+        raise Refused(Finding("CODE_UNKNOWN", "topics", ", ".join(unknown) or "none", ", ".join(topics())))
+    if kind not in ("webhook", "amqp"):
+        raise Refused(Finding("SCHEMA_VIOLATION", "kind", kind, "webhook or amqp"))
+    if kind == "webhook":
+        check_address(address, sandbox=hub.settings.sandbox)
+    if kind == "amqp" and address:
+        raise Refused(Finding("SCHEMA_VIOLATION", "address", address, "none: the queue is named by us"))
+    if subscriptions.live_count(uow, partner) >= subscriptions.MOST_PER_PARTNER:
+        most = subscriptions.MOST_PER_PARTNER
+        raise Refused(Finding("MEMBER_LIMIT", "partner", partner, f"at most {most} subscriptions"))
+    made = subscriptions.add(uow, partner, kind, wanted, address, "ACTIVE" if approved else "ASKED")
+    what = orjson.dumps([partner, kind, sorted(wanted), address])
+    journal(uow, "subscribed", str(made), sha256(what).digest(), partner=partner, topics=sorted(wanted))
+    secret = ""
+    if kind == "webhook":
+        secret = new_secret()
+        hub.keys.put_secret(secret_name(made), secret)
+    return made, secret
+
+
+def secret_name(subscription: UUID) -> str:
+    """Where the signing secret of a webhook lies in the key store."""
+    return f"subscription.{subscription}"
+
+
+def check_address(address: str, *, sandbox: bool) -> None:
+    """A webhook is called over https; a sandbox may call this machine over http. Raises Refused."""
+    parts = urlsplit(address)
+    loopback = parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if len(address) > 500 or not parts.hostname or parts.username or parts.fragment:
+        raise Refused(
+            Finding("SCHEMA_VIOLATION", "address", address[:100], "https://host/path, at most 500 letters")
+        )
+    if not (parts.scheme == "https" or (sandbox and loopback and parts.scheme == "http")):
+        raise Refused(Finding("SCHEMA_VIOLATION", "address", address[:100], "an https address"))
+    if loopback and not sandbox:
+        raise Refused(Finding("SCHEMA_VIOLATION", "address", address[:100], "the address of another machine"))
+
+
+def fan_out(hub: Hub) -> int:
+    """Make deliveries of events that are not told yet; returns how many events were looked at."""
+    with unit_of_work(hub.engine) as uow:
+        events = subscriptions.untold(uow, FAN_OUT)
+        if not events:
+            return 0
+        about = {UUID(row["payload"]["dispute_id"]) for row in events if row["payload"].get("dispute_id")}
+        knowing = case_registry.cases_by_partner(uow, sorted(about))
+        deliveries = []
+        for subscription in subscriptions.active(uow):
+            for row in events:
+                dispute = row["payload"].get("dispute_id")
+                cases = knowing.get(UUID(dispute), {}).get(subscription["partner"]) if dispute else None
+                if cases and row["topic"] in subscription["topics"] and row["topic"] in topics():
+                    body = cloud_event(row, cases)
+                    deliveries.append(
+                        {
+                            "subscription": subscription["id"],
+                            "event": row["id"],
+                            "subject": dispute,
+                            "body": body,
+                        }
+                    )
+        subscriptions.tell(uow, [row["id"] for row in events], deliveries)
+        return len(events)
+
+
+def cloud_event(row: RowMapping, cases: list[str]) -> bytes:
+    """The event as CloudEvents 1.0 JSON: the fields that its topic may show, and the partner's own numbers."""
+    payload = row["payload"]
+    fields = topics()[row["topic"]]["fields"].split()
+    data = {name: payload[name] for name in fields if payload.get(name) is not None}
+    event = {
+        "specversion": "1.0",
+        "id": str(row["id"]),
+        "source": "urn:concord",
+        "type": f"concord.{row['topic']}",
+        "subject": payload.get("dispute"),
+        "time": row["at"].isoformat(),
+        "sequence": f"{row['id']:020d}",
+        "datacontenttype": "application/json",
+        "data": {**data, "your_cases": cases},
+    }
+    return orjson.dumps(event)
+
+
+def move(uow: UnitOfWork, subscription: UUID, state: str, reason: str) -> bool:
+    """Approve, pause, resume or end a subscription; False when it already is so, or has ended."""
+    moved = subscriptions.move(uow, subscription, state, reason)
+    if moved:
+        _write_down(uow, f"subscription_{state.lower()}", subscription, reason)
+    return moved
+
+
+def again(uow: UnitOfWork, subscription: UUID, events: list[int] | None, reason: str) -> int:
+    """Tell dead deliveries again, all or these events; returns how many."""
+    _write_down(uow, "subscription_again", subscription, reason)
+    return subscriptions.again(uow, subscription, events)
+
+
+def rotate(uow: UnitOfWork, hub: Hub, subscription: UUID) -> str:
+    """A new signing secret; the former signs beside it for a day. Returns it, this once."""
+    secret = new_secret()
+    hub.keys.replace_secret(secret_name(subscription), secret)
+    _write_down(uow, "subscription_secret", subscription, "rotated")
+    return secret
+
+
+def new_secret() -> str:
+    """A signing secret in the form of Standard Webhooks."""
+    return "whsec_" + b64encode(secrets.token_bytes(32)).decode()
+
+
+def _write_down(uow: UnitOfWork, kind: str, subscription: UUID, reason: str) -> None:
+    journal(uow, kind, str(subscription), sha256(reason.encode()).digest(), reason=reason)
+
+
+def _live_secrets(keys: KeyStore, subscription: UUID) -> list[str]:
+    name = secret_name(subscription)
+    former = keys.folder / f"{name}.old.secret"
+    overlaps = former.exists() and time.time() - former.stat().st_mtime < OVERLAP_S
+    return [keys.secret(name), *([keys.secret(f"{name}.old")] if overlaps else [])]
+
+
+def signed_headers(keys: KeyStore, subscription: UUID, message_id: str, body: bytes) -> dict[str, str]:
+    """Headers of Standard Webhooks; in a rotation's overlap the former secret signs too."""
+    # The receiver checks against the real time, whatever the clock of a sandbox says.
+    at = datetime.fromtimestamp(int(time.time()), UTC)
+    signatures = [
+        Webhook(secret).sign(message_id, at, body.decode()) for secret in _live_secrets(keys, subscription)
+    ]
+    return {
+        "content-type": "application/cloudevents+json; charset=utf-8",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }
