@@ -20,6 +20,7 @@ from sandbox.gateway.standin import GatewayStandIn
 from sandbox.outbound import HubEndpoints
 from sandbox.petition.standin import PetitionStandIn
 from sandbox.procuratorate.standin import ProcuratorateStandIn
+from sandbox.timestamps.standin import TimeStampStandIn
 
 MAX_BODY = 64_000_000
 
@@ -45,6 +46,7 @@ def make_standins(desk: Desk) -> dict[str, ServingStandIn]:
         ProcuratorateStandIn(desk),
         ArbitrationStandIn(desk),
         GatewayStandIn(desk),
+        TimeStampStandIn(desk),
     ]
     return {standin.partner: standin for standin in standins}
 

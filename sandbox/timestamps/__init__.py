@@ -1,0 +1,1 @@
+"""A time-stamp authority (RFC 3161) for sandboxes."""
