@@ -9,6 +9,7 @@ from fastapi_offline import FastAPIOffline
 
 from exchange_api import desk, disputes, office, payments, people, problem, subscriptions
 from exchange_api.guard import Guard
+from exchange_api.open_contract.door import OpenDoor
 from exchange_api.partners import partner_routes
 from exchange_api.rails import rail_routes
 from hub.pipeline import Hub
@@ -44,4 +45,5 @@ def make_app(hub: Hub) -> FastAPI:
         return {"ok": True}
 
     app.add_middleware(Guard)
+    app.add_middleware(OpenDoor, hub=hub)
     return app

@@ -177,9 +177,9 @@ def failed(uow: UnitOfWork, row_id: UUID, error: str) -> None:
 
 
 def waiting(uow: UnitOfWork, limit: int = 50) -> Sequence[UUID]:
-    """Rows that nobody has decided in time, oldest first."""
+    """Rows that nobody has decided in time, oldest first. Receipted ones are applied in batches (``hub.applying``)."""
     rows = uow.all(
-        "SELECT id FROM exchange.inbox WHERE state = 'RECEIVED' AND next_try <= :now AND attempts < :most"
+        "SELECT id FROM exchange.inbox WHERE state = 'RECEIVED' AND receipt IS NULL AND next_try <= :now AND attempts < :most"
         " ORDER BY seq LIMIT :limit",
         now=uow.now,
         most=MAX_TRIES,

@@ -19,6 +19,7 @@ from foundation import broker, inbox
 from foundation.unit_of_work import unit_of_work
 from foundation.wire import Wire
 from hub import asking, payments
+from hub.applying import Applier
 from hub.context import hub_of_process
 from hub.pipeline import Hub
 from hub.replaying import take_up
@@ -55,6 +56,7 @@ class Worker:
             arguments = (self.hub.settings.amqp_url, self.wake.set, self.stop)
             threading.Thread(target=broker.consume, args=arguments, daemon=True).start()
         threading.Thread(target=keep_sealing, args=(self.hub, self.stop), daemon=True).start()
+        threading.Thread(target=Applier(self.hub).run, args=(self.stop,), daemon=True).start()
         log.info("worker %s is up", os.getpid())
         while not self.stop.is_set():
             try:

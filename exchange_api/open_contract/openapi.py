@@ -1,0 +1,157 @@
+"""The REST contract as OpenAPI 3.1, made from the model: what partners are given at /open/v1/openapi.json."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import orjson
+
+from schemas.open_contract import Message
+
+_ID = {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,100}$"}
+_NO = {"type": "string", "pattern": "^R[0-9]{10,18}$"}
+_MOMENT = {"type": "string", "format": "date-time"}
+_TEXT = {"type": "string"}
+
+
+def _object(required: str, optional: dict[str, Any] | None = None, **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": required.split(), "properties": {**properties, **(optional or {})}}
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _list(of: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": of, "maxItems": 1000}
+
+
+_SHA = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+_PARTS: dict[str, Any] = {
+    "Receipt": _object(
+        "receipt_no partner message_id kind state received_at content_sha256 message_sha256 signed",
+        receipt_no=_NO, partner=_TEXT, message_id=_ID, kind=_TEXT, state={"const": "RECEIVED"}, received_at=_MOMENT,
+        content_sha256=_SHA, message_sha256=_SHA,
+        signed={"type": "string", "description": "the same facts as a JWS (RFC 7515, compact), key at /open/v1/receipt-key"},
+    ),
+    "Finding": _object("code path found expected action", code=_TEXT, path=_TEXT, found=_TEXT, expected=_TEXT, action=_TEXT),
+    "Status": _object(
+        "receipt_no message_id case_key state received_at disputes findings",
+        {"sequence": {"type": "integer"}, "decided_at": _MOMENT},
+        receipt_no=_NO, message_id=_ID, case_key=_TEXT, received_at=_MOMENT, disputes=_list(_TEXT), findings=_list(_ref("Finding")),
+        state={"enum": ["RECEIVED", "WAITING", "APPLIED", "PARKED", "REFUSED", "QUARANTINED"]},
+    ),
+    "Messages": _object("messages", {"next_cursor": _TEXT}, messages=_list(_ref("Status"))),
+    "Gap": _object("case_key sequence since", case_key=_TEXT, sequence={"type": "integer"}, since=_MOMENT),
+    "Missing": _object("gaps", {"next_cursor": _TEXT}, gaps=_list(_ref("Gap"))),
+    "Episode": _object(
+        "case_key proceeding proceeding_kind state", case_key=_TEXT, proceeding=_TEXT, proceeding_kind=_TEXT, state=_TEXT
+    ),
+    "Dispute": _object(
+        "dispute stage holder own", {"stage_since": _MOMENT}, dispute=_TEXT, stage=_TEXT, holder=_TEXT, own=_list(_ref("Episode"))
+    ),
+    "Problem": _object(
+        "type title status code detail errors", type=_TEXT, title=_TEXT, status={"type": "integer"}, code=_TEXT, detail=_TEXT,
+        errors=_list(_ref("Finding")),
+    ),
+}  # fmt: skip
+_RATE = {
+    name: {"schema": _TEXT, "description": "draft-ietf-httpapi-ratelimit-headers"}
+    for name in ("RateLimit", "RateLimit-Policy")
+}
+
+
+def _answers(**told: str) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        code[1:]: {
+            "description": part,
+            "content": {"application/json": {"schema": _ref(part)}},
+            "headers": _RATE,
+        }
+        for code, part in told.items()
+    }
+    made["default"] = {
+        "description": "refused: code, path, what was found, what is expected",
+        "content": {"application/problem+json": {"schema": _ref("Problem")}},
+        "headers": {
+            "Retry-After": {"schema": {"type": "integer"}, "description": "with 429 and 503: seconds"}
+        },
+    }
+    return made
+
+
+def _given(summary: str) -> dict[str, Any]:
+    key = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "schema": _ID,
+        "description": "if given, the message_id",
+    }
+    return {
+        "post": {
+            "summary": summary,
+            "parameters": [key],
+            "requestBody": {"required": True, "content": {"application/json": {"schema": _ref("Message")}}},
+            "responses": _answers(_202="Receipt", _200="Receipt"),
+        }
+    }
+
+
+def _asked(summary: str, part: str, *parameters: dict[str, Any]) -> dict[str, Any]:
+    tag = {"name": "If-None-Match", "in": "header", "schema": _TEXT}
+    answers = _answers(_200=part)
+    answers["304"] = {"description": "as the caller has it already"}
+    return {"get": {"summary": summary, "parameters": [*parameters, tag], "responses": answers}}
+
+
+def _in_path(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _in_query(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "schema": schema}
+
+
+def _paths() -> dict[str, Any]:
+    message, receipt = _in_path("message_id", _ID), _in_path("receipt_no", _NO)
+    cursor = _in_query("cursor", {"type": "string", "maxLength": 400})
+    listed = _asked(
+        "Your messages, in the order in which they came", "Messages", cursor,
+        _in_query("limit", {"type": "integer", "minimum": 1, "maximum": 100}),
+    )  # fmt: skip
+    return {
+        "/open/v1/messages": {**_given("Submit a message (kind record)"), **listed},
+        "/open/v1/corrections": _given("Replace what an earlier message said (kind correction)"),
+        "/open/v1/withdrawals": _given("Take back what an earlier message said (kind withdrawal)"),
+        "/open/v1/messages/{message_id}": _asked("Status, by your id", "Status", message),
+        "/open/v1/messages/{message_id}/receipt": _asked("Receipt, by your id", "Receipt", message),
+        "/open/v1/receipts/{receipt_no}": _asked("Receipt, by its number", "Receipt", receipt),
+        "/open/v1/receipts/{receipt_no}/message": _asked(
+            "Status, by the receipt's number", "Status", receipt
+        ),
+        "/open/v1/missing": _asked("Numbers of your cases that did not come", "Missing", cursor),
+        "/open/v1/disputes/{number}": _asked(
+            "A dispute in which you have a case",
+            "Dispute",
+            _in_path("number", {"type": "string", "maxLength": 100}),
+        ),
+    }
+
+
+@cache
+def document() -> bytes:
+    """The document's bytes."""
+    message = Message.model_json_schema(ref_template="#/components/schemas/{model}")
+    parts = message.pop("$defs")
+    made = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Concord open contract 开放接口约定",
+            "version": "1",
+            "description": "Every call is signed (RFC 9421) or comes over mutual TLS. See docs/partner.",
+        },
+        "paths": _paths(),
+        "components": {"schemas": {"Message": message, **parts, **_PARTS}},
+    }
+    return orjson.dumps(made)
