@@ -16,6 +16,8 @@ from console import (
     matters,
     orders,
     reconciliation,
+    repairs,
+    subscriptions,
     suspense,
     watch,
     work,
@@ -41,6 +43,8 @@ ROOMS = (
     orders,
     escrow,
     exchange,
+    repairs,
+    subscriptions,
 )
 
 

@@ -13,9 +13,11 @@ from connectors import all_connectors
 from console.access import Work, hub_of, need
 from console.acts import Taken
 from console.pages import page
+from console.repairs import MOST_TEXT
 from console.texts import say
 from foundation import outbox
 from foundation.envelope import content_of
+from hub.repairing import REPAIRS
 from hub.replaying import replay_inbox
 from schemas.findings import Finding, Refused
 
@@ -88,11 +90,21 @@ def one_in(request: Request, inbox_id: UUID, uow: Work) -> HTMLResponse:
         row=row,
         names=partner_names(),
         raw=content[:SHOWN_BYTES].decode("utf-8", "replace"),
+        mendable=_text_of(content),
+        repairs=row["headers"].get(REPAIRS),
         size=row["size"],
         cut=len(content) > SHOWN_BYTES,
         digest=bytes(row["content_hash"]).hex(),
         result=row["result"] or {},
     )
+
+
+def _text_of(content: bytes) -> str | None:
+    """The whole message as text that a person may mend here, None when it is none or too long."""
+    try:
+        return content.decode("utf-8") if len(content) <= MOST_TEXT else None
+    except UnicodeDecodeError:
+        return None
 
 
 @router.post("/in/{inbox_id}/replay")

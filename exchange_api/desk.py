@@ -18,6 +18,7 @@ from foundation.envelope import content_of
 from foundation.journal import close_alarm, journal
 from hub import jobs, payments
 from hub.health import health
+from hub.repairing import repair, replay_many
 from hub.replaying import replay_inbox
 from schemas.findings import Finding, Refused
 
@@ -28,6 +29,14 @@ WATCHERS = ("operator", "auditor", "administrator", "supervision_officer")
 class ReasonIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
     reason: str = Field(min_length=1, max_length=500)
+
+
+class RepairIn(ReasonIn):
+    content_base64: str = Field(max_length=1_400_000, pattern="^[A-Za-z0-9+/]*={0,2}$")
+
+
+class ManyIn(ReasonIn):
+    ids: list[UUID] = Field(min_length=1, max_length=100)
 
 
 class PauseIn(BaseModel):
@@ -106,6 +115,21 @@ def inbox_replay(inbox_id: UUID, body: ReasonIn, request: Request, actor: Caller
     """For messages that wait or were refused; one that had its effect is left alone."""
     need(actor, "operator")
     return replay_inbox(hub_of(request), inbox_id, body.reason, actor)
+
+
+@router.post("/exchange/inbox/{inbox_id}/repair", summary="Submit a mended copy 修正后重新提交")
+def inbox_repair(inbox_id: UUID, body: RepairIn, request: Request, actor: Caller) -> dict[str, Any]:
+    """For messages that were refused or quarantined; the message itself stays as it came."""
+    need(actor, "operator")
+    content = base64.b64decode(body.content_base64, validate=True)
+    return repair(hub_of(request), inbox_id, content, body.reason, actor)
+
+
+@router.post("/exchange/inbox/replay", summary="Apply many messages again 批量重新处理")
+def inbox_replay_many(body: ManyIn, request: Request, actor: Caller) -> dict[str, Any]:
+    """In the order they came; counts by result."""
+    need(actor, "operator")
+    return {"results": replay_many(hub_of(request), body.ids, body.reason, actor)}
 
 
 @router.get("/exchange/outbox", summary="Messages that we owe 待发与已发报文")

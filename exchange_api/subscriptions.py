@@ -15,7 +15,7 @@ from hub import subscribing
 from schemas.findings import Finding, Refused
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["operation 运行"])
-WATCHERS = ("operator", "auditor", "administrator", "partner_engineer")
+WATCHERS = ("operator", "auditor", "administrator")
 
 
 class SubscriptionIn(BaseModel):
@@ -76,6 +76,14 @@ def again(subscription: UUID, body: AgainIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, "operator")
     _known(uow, subscription)
     return {"again": subscribing.again(uow, subscription, body.events, body.reason)}
+
+
+@router.post("/{subscription}/test", summary="Send a test event 发送测试事件")
+def test(subscription: UUID, uow: Work) -> dict[str, Any]:
+    need(uow.actor, "operator")
+    _known(uow, subscription)
+    subscribing.send_test(uow, subscription)
+    return {"queued": True}
 
 
 @router.post("/{subscription}/secret", summary="A new signing secret 更换签名密钥")

@@ -129,18 +129,21 @@ def cloud_event(row: RowMapping, cases: list[str]) -> bytes:
     payload = row["payload"]
     fields = topics()[row["topic"]]["fields"].split()
     data = {name: payload[name] for name in fields if payload.get(name) is not None}
+    return _body(row, payload.get("dispute"), {**data, "your_cases": cases})
+
+
+def _body(row: RowMapping, subject: str | None, data: dict[str, object]) -> bytes:
     event = {
         "specversion": "1.0",
         "id": str(row["id"]),
         "source": "urn:concord",
         "type": f"concord.{row['topic']}",
-        "subject": payload.get("dispute"),
         "time": row["at"].isoformat(),
         "sequence": f"{row['id']:020d}",
         "datacontenttype": "application/json",
-        "data": {**data, "your_cases": cases},
+        "data": data,
     }
-    return orjson.dumps(event)
+    return orjson.dumps({**event, **({"subject": subject} if subject else {})})
 
 
 def move(uow: UnitOfWork, subscription: UUID, state: str, reason: str) -> bool:
@@ -155,6 +158,21 @@ def again(uow: UnitOfWork, subscription: UUID, events: list[int] | None, reason:
     """Tell dead deliveries again, all or these events; returns how many."""
     _write_down(uow, "subscription_again", subscription, reason)
     return subscriptions.again(uow, subscription, events)
+
+
+def send_test(uow: UnitOfWork, subscription: UUID) -> None:
+    """Tell the subscriber a made-up event, signed and carried like every other."""
+    event = uow.one(
+        "INSERT INTO exchange.event (topic, payload, at, actor, published, told)"
+        " VALUES ('subscription_test', '{}', :now, :by, true, true) RETURNING *",
+        now=uow.now,
+        by=uow.actor.id,
+    )
+    assert event is not None
+    body = _body(event, None, {"test": True})
+    told = {"subscription": subscription, "event": event["id"], "subject": "test", "body": body}
+    subscriptions.tell(uow, [event["id"]], [told])
+    uow.wake()
 
 
 def rotate(uow: UnitOfWork, hub: Hub, subscription: UUID) -> str:

@@ -26,7 +26,9 @@ POSTS = (
     f"/escrow/orders/{NOBODY}/settle", f"/escrow/orders/{NOBODY}/short-return", f"/escrow/orders/{NOBODY}/give-up",
     f"/escrow/orders/{NOBODY}/close", f"/escrow/suspense/{NOBODY}", f"/escrow/decisions/{NOBODY}/confirm",
     f"/escrow/decisions/{NOBODY}/reject", f"/escrow/breaks/{NOBODY}/own", f"/escrow/breaks/{NOBODY}/close",
-    f"/escrow/lines/{NOBODY}/fee", f"/exchange/in/{NOBODY}/replay", f"/exchange/out/{NOBODY}/replay", "/logout",
+    f"/escrow/lines/{NOBODY}/fee", f"/exchange/in/{NOBODY}/replay", f"/exchange/out/{NOBODY}/replay",
+    f"/exchange/in/{NOBODY}/repair", "/exchange/replay", "/exchange/subscriptions", f"/exchange/subscriptions/{NOBODY}/state",
+    f"/exchange/subscriptions/{NOBODY}/test", f"/exchange/subscriptions/{NOBODY}/again", "/logout",
 )  # fmt: skip
 
 
