@@ -62,6 +62,11 @@ class Settings:
         return urls.get(partner_id, "")
 
     @property
+    def tsa_url(self) -> str:
+        """The time-stamp authority (RFC 3161): ``CONCORD_TSA_URL``, or the one entered at set-up; empty when none is."""
+        return os.environ.get("CONCORD_TSA_URL") or self.partner_url("timestamps")
+
+    @property
     def sandbox(self) -> bool:
         return self.environment == "sandbox"
 

@@ -18,11 +18,12 @@ from cryptography.hazmat.primitives import serialization
 
 from connectors import Connector, all_connectors
 from escrow import all_rails
-from foundation import local_ca
+from foundation import cades, local_ca
 from foundation.envelope import STORAGE_KEY
 from foundation.keys import KeyStore
 from foundation.settings import ROOT, Settings, settings
 from foundation.staff import add_staff
+from foundation.timestamps import AUTHORITY
 from foundation.unit_of_work import unit_of_work
 from hub.context import hub_of_process
 from hub.known import secret_names
@@ -49,6 +50,7 @@ def main() -> None:
     keys.make_pair("hub", "concord hub")
     local_ca.prepare(keys, found.tls_names, datetime.now(UTC))
     keys.make_secret(STORAGE_KEY)
+    cades.prepare(keys)
     for adapter in all_connectors().values():
         keys.make_pair(adapter.id, f"concord to {adapter.id}")
     for rail in all_rails().values():
@@ -118,6 +120,8 @@ def _sandbox(found: Settings, keys: KeyStore) -> None:
             urls[rail.id] = f"http://127.0.0.1:{found.port('sandbox_bank')}/{stand_in}"
             endpoints[stand_in] = f"/rails/{rail.id}/{rail.manifest['callback']['path']}"
             _register(keys, home, rail.id, stand_in, rail.folder)
+    urls[AUTHORITY] = f"http://127.0.0.1:{found.port('sandbox_partners')}/{AUTHORITY}"
+    keys.trust(AUTHORITY, f"{AUTHORITY}.crt", (home / "certs" / f"{AUTHORITY}.crt").read_bytes())
     _write_json(home / "hub_endpoints.json", endpoints)
     # Addresses of partners that have no stand-in here were entered by the operator and stay.
     there = found.var_dir / "partners.json"

