@@ -8,7 +8,6 @@ back by itself (exchange rules 3, 5 and 6).
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,13 +19,13 @@ from foundation.envelope import content_of, vault_of
 from foundation.unit_of_work import UnitOfWork
 from schemas.exchange import SendResult
 
-LEASE_S = 60  # of real time: a worker that holds a row longer has died, whatever a virtual clock says
 MAX_ATTEMPTS = 20
 MAX_REPLY_KEPT = 1_000_000  # bytes
 FIRST_BACK_OFF_S = 1.0
 LONGEST_BACK_OFF_S = 3600.0
 BREAKER_AFTER = 5
 BREAKER_OPEN = timedelta(seconds=20)
+LONGEST_OPEN_S = 600.0
 
 
 class SameIdOtherBody(Exception):
@@ -72,29 +71,6 @@ def enqueue(
     if there is None or not there["same"]:
         raise SameIdOtherBody(message_id)
     return UUID(str(there["id"]))
-
-
-def lease_due(uow: UnitOfWork, limit: int = 20) -> Sequence[RowMapping]:
-    """Take due rows for sending: first of its case, partner not paused and its breaker closed."""
-    return uow.all(
-        """
-        UPDATE exchange.outbox SET state = 'SENDING', attempts = attempts + 1,
-            lease_until = clock_timestamp() + make_interval(secs => :lease)
-        WHERE id IN (
-            SELECT o.id FROM exchange.outbox o
-            LEFT JOIN exchange.partner_state p ON p.partner = o.partner
-            WHERE (o.state = 'WAITING' AND o.due <= :now OR o.state = 'SENDING' AND o.lease_until < clock_timestamp())
-              AND NOT COALESCE(p.paused, false) AND COALESCE(p.open_until, '-infinity') <= :now
-              AND NOT EXISTS (
-                SELECT 1 FROM exchange.outbox e WHERE e.partner = o.partner AND e.case_key = o.case_key
-                AND e.case_key <> '' AND e.seq < o.seq AND e.state IN ('WAITING', 'SENDING'))
-            ORDER BY o.due, o.seq LIMIT :limit FOR UPDATE OF o SKIP LOCKED)
-        RETURNING *
-        """,
-        now=uow.now,
-        lease=LEASE_S,
-        limit=limit,
-    )
 
 
 def keep_bytes(uow: UnitOfWork, row_id: UUID, content: bytes) -> None:
@@ -157,7 +133,10 @@ def back_off_s(attempt: int) -> float:
 
 
 def note_partner(uow: UnitOfWork, partner: str, *, ok: bool, error: str = "") -> None:
-    """Health of a partner: a run of failures opens its breaker for a while, one success closes it."""
+    """Health of a partner: a run of failures opens its breaker, one success closes it.
+
+    It stays open for 20 s, twice as long after each failed probe, at most 10 minutes, with a tenth of jitter.
+    """
     uow.execute(
         """
         INSERT INTO exchange.partner_state (partner, failures, last_ok, last_error, last_failed)
@@ -166,7 +145,8 @@ def note_partner(uow: UnitOfWork, partner: str, *, ok: bool, error: str = "") ->
         ON CONFLICT (partner) DO UPDATE SET
             failures = CASE WHEN :ok THEN 0 ELSE partner_state.failures + 1 END,
             open_until = CASE WHEN NOT :ok AND partner_state.failures + 1 >= :most
-                              THEN CAST(:open_until AS timestamptz) END,
+                              THEN CAST(:now AS timestamptz) + make_interval(secs =>
+                                   least(:longest, :open * 2 ^ least(partner_state.failures + 1 - :most, 10)) * :jitter) END,
             last_ok = COALESCE(excluded.last_ok, partner_state.last_ok),
             last_error = CASE WHEN :ok THEN partner_state.last_error ELSE excluded.last_error END,
             last_failed = COALESCE(excluded.last_failed, partner_state.last_failed)
@@ -176,7 +156,9 @@ def note_partner(uow: UnitOfWork, partner: str, *, ok: bool, error: str = "") ->
         now=uow.now,
         error=error[:1000],
         most=BREAKER_AFTER,
-        open_until=uow.now + BREAKER_OPEN,
+        open=BREAKER_OPEN.total_seconds(),
+        longest=LONGEST_OPEN_S,
+        jitter=random.uniform(0.9, 1.1),
     )
 
 

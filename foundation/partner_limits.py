@@ -13,10 +13,10 @@ from schemas.findings import Finding, Refused
 class Limits:
     """Limits of one partner. Calls are theirs to us, deliveries ours to them.
 
-    ``calls_per_s`` mean rate and ``burst`` calls at once above it, over all our processes; ``at_once`` calls worked on
-    and ``waiting`` calls in line, each process; ``body_bytes`` of one message. ``send_at_once`` deliveries under way and
-    ``send_per_s`` begun a second, over all workers; ``send_timeout_s`` that one may take; ``retries_per_min`` second and
-    later tries a minute, so that a partner that is down is not hammered.
+    ``calls_per_s`` mean rate and ``burst`` calls at once above it, ``at_once`` calls worked on and ``waiting`` calls in
+    line: each process that serves. ``body_bytes`` of one message. ``send_per_s`` deliveries begun a second, ``send_burst``
+    at once above that, ``retries_per_min`` second and later tries, so that a partner that is down is not hammered: all
+    workers together. ``send_at_once`` deliveries under way: each worker. ``send_timeout_s`` that one may take.
     """
 
     calls_per_s: float = 50.0
@@ -26,6 +26,7 @@ class Limits:
     body_bytes: int = 10 * 1024 * 1024
     send_at_once: int = 2
     send_per_s: float = 50.0
+    send_burst: int = 50
     send_timeout_s: float = 30.0
     retries_per_min: int = 60
 
@@ -38,7 +39,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "waiting": (0, 10_000),
     "body_bytes": (1024, 100 * 1024 * 1024),
     "send_at_once": (1, 16),
-    "send_per_s": (0.1, 10_000),
+    "send_per_s": (0.01, 10_000),
+    "send_burst": (1, 10_000),
     "send_timeout_s": (1, 50),  # below the lease of an outbox row
     "retries_per_min": (1, 10_000),
 }

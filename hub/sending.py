@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -12,7 +13,9 @@ from sqlalchemy import RowMapping
 import case_registry
 from connectors import Connector, all_connectors
 from foundation import outbox
+from foundation.dispatch import lease_due
 from foundation.journal import journal, raise_alarm
+from foundation.partner_limits import Limits, limits_of
 from foundation.unit_of_work import UnitOfWork, unit_of_work
 from foundation.wire import Wire
 from hub import choreography
@@ -46,10 +49,24 @@ def keep_state(uow: UnitOfWork, partner: str, state: dict[str, Any]) -> None:
     )
 
 
+def adapter_limits(partner: str) -> Limits:
+    """Limits of deliveries to an adapter's partner, from its manifest: what its contract says of its own rate."""
+    adapter = all_connectors().get(partner)
+    told = adapter.manifest.get("limits", {}) if adapter else {}
+    named = {name: value for name, value in told.items() if name.startswith(("send_", "retries_"))}
+    if "rate_per_min" in told:
+        named = {"send_per_s": told["rate_per_min"] / 60, "send_burst": told["rate_per_min"], **named}
+    if "rate_per_s" in told:
+        named = {"send_per_s": told["rate_per_s"], "send_burst": told["rate_per_s"], **named}
+    return limits_of(named)
+
+
 def lease(hub: Hub, limit: int) -> list[RowMapping]:
-    """Take due outbox rows, each leased to this process for a minute."""
+    """Take due outbox rows for one that sends them one after the other; each is leased to this process for a minute."""
     with unit_of_work(hub.engine) as uow:
-        return list(outbox.lease_due(uow, limit))
+        return list(
+            lease_due(uow, limit, lambda partner: replace(adapter_limits(partner), send_at_once=limit))
+        )
 
 
 def send_one(hub: Hub, wire: Wire, row: RowMapping) -> str:

@@ -10,8 +10,6 @@ import logging
 import os
 import signal
 import threading
-from collections import Counter
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import orjson
 
@@ -21,16 +19,14 @@ from foundation.wire import Wire
 from hub import asking, payments
 from hub.applying import Applier
 from hub.context import hub_of_process
+from hub.delivering import Deliverer
 from hub.pipeline import Hub
 from hub.replaying import take_up
-from hub.sealing import keep_sealing
-from hub.sending import lease, send_one
+from hub.sealing import keep_sealing, keep_stamping
 from hub.teller import Teller
 
 log = logging.getLogger("concord.worker")
 
-SENDERS = 8
-PER_PARTNER = 2
 POLL_S = 0.5
 RELAY_BATCH = 200
 
@@ -43,20 +39,24 @@ class Worker:
         self.wire = Wire()
         self.wake = threading.Event()
         self.stop = threading.Event()
-        self.pool = ThreadPoolExecutor(SENDERS, thread_name_prefix="send")
-        self.in_flight: Counter[str] = Counter()
+        self.deliverer = Deliverer(hub, self.wire)
         self.teller = Teller(hub, self.wire)
         self.publisher = broker.Publisher(hub.settings.amqp_url) if hub.settings.amqp_url else None
 
     def run(self) -> None:
         """Work until ``stop`` is set."""
         url = self.hub.settings.database_url
-        threading.Thread(target=broker.listen, args=(url, self.wake.set, self.stop), daemon=True).start()
+        threading.Thread(target=broker.listen, args=(url, self.woken, self.stop), daemon=True).start()
         if self.hub.settings.amqp_url:
-            arguments = (self.hub.settings.amqp_url, self.wake.set, self.stop)
+            arguments = (self.hub.settings.amqp_url, self.woken, self.stop)
             threading.Thread(target=broker.consume, args=arguments, daemon=True).start()
-        threading.Thread(target=keep_sealing, args=(self.hub, self.stop), daemon=True).start()
+        for work in (keep_sealing, keep_stamping):
+            threading.Thread(target=work, args=(self.hub, self.stop), daemon=True).start()
         threading.Thread(target=Applier(self.hub).run, args=(self.stop,), daemon=True).start()
+        # What waits for partners has threads of its own: a partner that hangs holds up nothing of the turn.
+        delivering = threading.Thread(target=self.deliverer.run, args=(self.stop,))
+        delivering.start()
+        threading.Thread(target=self._keep_asking, daemon=True).start()
         log.info("worker %s is up", os.getpid())
         while not self.stop.is_set():
             try:
@@ -66,9 +66,22 @@ class Worker:
                 self.stop.wait(1.0)
             self.wake.wait(POLL_S)
             self.wake.clear()
-        self.pool.shutdown(wait=True, cancel_futures=True)
+        self.deliverer.wake.set()
+        delivering.join()
         self.teller.close()
         self.wire.close()
+
+    def woken(self) -> None:
+        """There may be work: look at once."""
+        self.wake.set()
+        self.deliverer.wake.set()
+
+    def _keep_asking(self) -> None:
+        while not self.stop.wait(POLL_S):
+            try:
+                asking.work(self.hub, self.wire)
+            except Exception:
+                log.exception("partners could not be asked; it goes on")
 
     def turn(self) -> None:
         """One round of all kinds of work."""
@@ -79,26 +92,9 @@ class Worker:
                 take_up(self.hub, inbox_id)
             except Exception:
                 log.exception("message %s stays for a later try", inbox_id)
-        self._send()
         payments.work(self.hub, self.wire)
-        asking.work(self.hub, self.wire)
         self._relay()
         self.teller.turn()
-
-    def _send(self) -> None:
-        free = SENDERS - sum(self.in_flight.values())
-        if free <= 0:
-            return
-        for row in lease(self.hub, free):
-            self.in_flight[row["partner"]] += 1
-            future = self.pool.submit(send_one, self.hub, self.wire, row)
-            future.add_done_callback(lambda done, partner=row["partner"]: self._sent(partner, done))
-
-    def _sent(self, partner: str, done: Future[str]) -> None:
-        self.in_flight[partner] -= 1
-        if done.cancelled() or done.exception() is not None:
-            log.error("a sending to %s failed: %s", partner, None if done.cancelled() else done.exception())
-        self.wake.set()
 
     def _relay(self) -> None:
         """Publish committed events to the broker; rows stay until it has confirmed."""
@@ -134,7 +130,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     worker = Worker(hub_of_process())
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: (worker.stop.set(), worker.wake.set()))
+        signal.signal(number, lambda *_: (worker.stop.set(), worker.woken()))
     worker.run()
 
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from foundation import outbox
+from foundation.dispatch import lease_due
 from foundation.unit_of_work import UnitOfWork, unit_of_work
 from schemas.exchange import SendResult
 
@@ -28,33 +29,33 @@ def test_order_holds_within_a_case_and_not_across_cases(uow: UnitOfWork) -> None
     owe(uow, "a1", "A")
     owe(uow, "a2", "A")
     owe(uow, "b1", "B")
-    first = outbox.lease_due(uow)
+    first = lease_due(uow)
     assert sorted(row["message_id"] for row in first) == ["a1", "b1"]
-    assert outbox.lease_due(uow) == []
+    assert lease_due(uow) == []
     for row in first:
         outbox.record_attempt(uow, row, SendResult("DELIVERED", "ok"))
-    assert [row["message_id"] for row in outbox.lease_due(uow)] == ["a2"]
+    assert [row["message_id"] for row in lease_due(uow)] == ["a2"]
 
 
 def test_a_dead_worker_s_row_comes_back_after_its_lease(engine: Engine, set_clock) -> None:  # type: ignore[no-untyped-def]
     with unit_of_work(engine) as uow:
         owe(uow, "m1")
     with unit_of_work(engine) as uow:
-        assert len(outbox.lease_due(uow)) == 1
+        assert len(lease_due(uow)) == 1
         later = uow.now + timedelta(hours=5)
     set_clock(later)  # a story's clock jumps; the worker is alive all the same
     with unit_of_work(engine) as uow:
-        assert outbox.lease_due(uow) == []
+        assert lease_due(uow) == []
         uow.execute("UPDATE exchange.outbox SET lease_until = clock_timestamp() - interval '1 second'")
-        (row,) = outbox.lease_due(uow)
+        (row,) = lease_due(uow)
     assert row["attempts"] == 2
 
 
 def test_a_late_result_of_an_earlier_try_settles_nothing_but_delivery(uow: UnitOfWork) -> None:
     owe(uow, "m1")
-    (first,) = outbox.lease_due(uow)
+    (first,) = lease_due(uow)
     uow.execute("UPDATE exchange.outbox SET lease_until = clock_timestamp() - interval '1 second'")
-    (second,) = outbox.lease_due(uow)
+    (second,) = lease_due(uow)
     outbox.record_attempt(uow, first, SendResult("PERMANENT", "E1"))
     assert uow.scalar("SELECT state FROM exchange.outbox") == "SENDING"
     outbox.record_attempt(uow, second, SendResult("DELIVERED", "ok"))
@@ -68,7 +69,7 @@ def test_a_late_result_of_an_earlier_try_settles_nothing_but_delivery(uow: UnitO
 )
 def test_what_follows_from_an_attempt(uow: UnitOfWork, outcome: str, state: str) -> None:
     owe(uow, "m1")
-    (row,) = outbox.lease_due(uow)
+    (row,) = lease_due(uow)
     assert outbox.record_attempt(uow, row, SendResult(outcome, "c", "t")) == state  # type: ignore[arg-type]
     kept = uow.one("SELECT outcome, code, text FROM exchange.outbox_attempt")
     assert dict(kept) == {"outcome": outcome, "code": "c", "text": "t"}
@@ -87,11 +88,11 @@ def test_a_run_of_failures_opens_the_breaker_of_that_partner_only(engine: Engine
             outbox.note_partner(uow, "p1", ok=False, error="away")
         owe(uow, "m1", partner="p1")
         owe(uow, "m2", partner="p2")
-        assert [row["partner"] for row in outbox.lease_due(uow)] == ["p2"]
-        later = uow.now + outbox.BREAKER_OPEN + timedelta(seconds=1)
+        assert [row["partner"] for row in lease_due(uow)] == ["p2"]
+        later = uow.now + 1.1 * outbox.BREAKER_OPEN
     set_clock(later)
     with unit_of_work(engine) as uow:
-        assert [row["partner"] for row in outbox.lease_due(uow)] == ["p1"]
+        assert [row["partner"] for row in lease_due(uow)] == ["p1"]
         outbox.note_partner(uow, "p1", ok=True)
         assert uow.scalar("SELECT failures FROM exchange.partner_state WHERE partner = 'p1'") == 0
 
@@ -99,7 +100,7 @@ def test_a_run_of_failures_opens_the_breaker_of_that_partner_only(engine: Engine
 def test_replay_only_of_dead_messages(uow: UnitOfWork) -> None:
     row_id = owe(uow, "m1")
     assert outbox.replay(uow, row_id, "why") is False
-    (row,) = outbox.lease_due(uow)
+    (row,) = lease_due(uow)
     outbox.record_attempt(uow, row, SendResult("PERMANENT", "E1"))
     assert outbox.replay(uow, row_id, "repaired at the partner's") is True
-    assert len(outbox.lease_due(uow)) == 1
+    assert len(lease_due(uow)) == 1

@@ -91,3 +91,50 @@ CREATE TABLE exchange.signature_seen (
     proof bytea NOT NULL CHECK (octet_length(proof) = 16),
     PRIMARY KEY (slot, proof)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05);
+
+-- What is left of a partner's rate of deliveries and of its second tries: two buckets that fill with the hub's time.
+ALTER TABLE exchange.partner_state
+    ADD COLUMN send_left  double precision,
+    ADD COLUMN retry_left double precision,
+    ADD COLUMN left_at    timestamptz;
+CREATE INDEX outbox_by_partner ON exchange.outbox (partner, due, seq) WHERE state IN ('WAITING', 'SENDING');
+
+-- Partners with something due now, found by skipping from one to the next: a backlog of one costs the others nothing.
+CREATE FUNCTION exchange.partners_due(at timestamptz) RETURNS SETOF text LANGUAGE sql STABLE AS $$
+    WITH RECURSIVE lane AS (
+        (SELECT partner FROM exchange.outbox WHERE state IN ('WAITING', 'SENDING') ORDER BY partner LIMIT 1)
+        UNION ALL
+        SELECT (SELECT o.partner FROM exchange.outbox o WHERE o.state IN ('WAITING', 'SENDING')
+                AND o.partner > lane.partner ORDER BY o.partner LIMIT 1)
+        FROM lane WHERE lane.partner IS NOT NULL)
+    SELECT partner FROM lane WHERE partner IS NOT NULL AND EXISTS (
+        SELECT 1 FROM exchange.outbox o WHERE o.partner = lane.partner AND o.state IN ('WAITING', 'SENDING') AND o.due <= at)
+$$;
+
+-- Lease at most `room` due rows of one partner, the first of its case each, at most `retries` of them tried before.
+CREATE FUNCTION exchange.lease_outbox(p text, room int, retries int, at timestamptz, lease_s double precision)
+RETURNS SETOF exchange.outbox LANGUAGE plpgsql AS $$
+DECLARE
+    again boolean;
+    taken int := 0;
+    n int;
+BEGIN
+    FOREACH again IN ARRAY ARRAY[true, false] LOOP
+        n := CASE WHEN again THEN least(room, retries) ELSE room - taken END;
+        CONTINUE WHEN n <= 0;
+        RETURN QUERY
+        UPDATE exchange.outbox u SET state = 'SENDING', attempts = u.attempts + 1,
+            lease_until = clock_timestamp() + make_interval(secs => lease_s)
+        WHERE u.id IN (
+            SELECT o.id FROM exchange.outbox o
+            WHERE o.partner = p AND o.state IN ('WAITING', 'SENDING') AND o.due <= at AND (o.attempts > 0) = again
+              AND (o.state = 'WAITING' OR o.lease_until < clock_timestamp())
+              AND NOT EXISTS (
+                SELECT 1 FROM exchange.outbox e WHERE e.partner = p AND e.case_key = o.case_key
+                AND e.case_key <> '' AND e.seq < o.seq AND e.state IN ('WAITING', 'SENDING'))
+            ORDER BY o.due, o.seq LIMIT n FOR UPDATE SKIP LOCKED)
+        RETURNING u.*;
+        GET DIAGNOSTICS n = ROW_COUNT;
+        taken := taken + n;
+    END LOOP;
+END $$;
