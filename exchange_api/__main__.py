@@ -6,10 +6,8 @@ import uvicorn
 
 from exchange_api import quiet_log
 from exchange_api.app import make_app
+from exchange_api.head_limit import HeadLimited
 from hub.context import hub_of_process
-
-# Below this the guard answers with a problem document that says the limit; above it the connection just ends.
-MOST_HEAD_BYTES = 512 * 1024
 
 
 def main() -> None:
@@ -24,8 +22,8 @@ def main() -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=5,
-        http="h11",  # the parser that can be told a limit for the head
-        h11_max_incomplete_event_size=MOST_HEAD_BYTES,
+        http=HeadLimited,
+        loop="uvloop",
     )
 
 

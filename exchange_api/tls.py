@@ -16,8 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from exchange_api import quiet_log
-from exchange_api.__main__ import MOST_HEAD_BYTES
 from exchange_api.app import make_app
+from exchange_api.head_limit import MOST_HEAD_BYTES
 from foundation import local_ca
 from foundation.directory import DirectoryCache
 from foundation.keys import KeyStore

@@ -61,11 +61,24 @@ class UnitOfWork:
 
     def publish(self, topic: str, **payload: Any) -> None:
         """Write an event in this transaction; workers and subscribers are woken when it commits."""
+        self.publish_many([(topic, payload)])
+
+    def publish_many(self, events: Sequence[tuple[str, dict[str, Any]]]) -> None:
+        """Write events in their order, in one statement; workers and subscribers are woken when it commits."""
+        if not events:
+            return
         self.conn.execute(
             text(
-                "INSERT INTO exchange.event (topic, payload, at, actor) VALUES (:topic, CAST(:payload AS jsonb), :at, :actor)"
+                "INSERT INTO exchange.event (topic, payload, at, actor) SELECT g.topic, g.payload::jsonb, :at, :actor"
+                " FROM unnest(CAST(:topics AS text[]), CAST(:payloads AS text[])) WITH ORDINALITY"
+                " AS g (topic, payload, place) ORDER BY g.place"
             ),
-            {"topic": topic, "payload": _json(payload), "at": self.now, "actor": self.actor.id},
+            {
+                "at": self.now,
+                "actor": self.actor.id,
+                "topics": [topic for topic, _ in events],
+                "payloads": [_json(payload) for _, payload in events],
+            },
         )
         self.wake()
 

@@ -20,11 +20,20 @@ Event = dict[str, Any]
 MOST_STEPS = 500
 
 
-def follow(uow: UnitOfWork, events: Iterable[Event], inbox_id: UUID | None = None) -> int:
+Told = tuple[str, dict[str, Any]]
+"""An event as subscribers are told of it: topic, names and numbers."""
+
+
+def follow(
+    uow: UnitOfWork, events: Iterable[Event], inbox_id: UUID | None = None, told: list[Told] | None = None
+) -> int:
     """Carry out what follows from events, and what follows from that; returns how many events there were.
 
-    Raises RuntimeError when it does not come to an end: a loop in the table is a fault of ours.
+    ``told``: what subscribers are to be told is put here, for the caller to publish with more of the kind; without it,
+    it is published at the end. Raises RuntimeError when it does not come to an end: a loop in the table is a fault of
+    ours.
     """
+    shown: list[Told] = []
     waiting = deque(events)
     touched: set[str] = set()
     count = 0
@@ -43,12 +52,16 @@ def follow(uow: UnitOfWork, events: Iterable[Event], inbox_id: UUID | None = Non
             for number in sorted(touched):
                 waiting.extend(after_money.summarise(uow, number))
             touched.clear()
-        _publish(uow, event, inbox_id)
+        shown.append(_shown(event, inbox_id))
+    if told is None:
+        uow.publish_many(shown)
+    else:
+        told += shown
     return count
 
 
-def _publish(uow: UnitOfWork, event: Event, inbox_id: UUID | None) -> None:
-    """Tell subscribers that something happened: names and numbers, no personal data."""
+def _shown(event: Event, inbox_id: UUID | None) -> Told:
+    """What subscribers are told of an event: names and numbers, no personal data."""
     shown = {
         name: event[name]
         for name in (
@@ -63,7 +76,7 @@ def _publish(uow: UnitOfWork, event: Event, inbox_id: UUID | None) -> None:
         )
         if event.get(name) is not None
     }
-    uow.publish(str(event["event"]).lower(), inbox=inbox_id, **shown)
+    return str(event["event"]).lower(), {"inbox": inbox_id, **shown}
 
 
 ACTIONS: dict[str, tuple[Callable[[UnitOfWork, Event], Iterable[Event] | None], ...]] = {

@@ -19,7 +19,7 @@ from lxml import etree
 
 from connectors.open_contract import shape
 from exchange_api.app import make_app
-from exchange_api.open_contract.head_limit import HeadLimited
+from exchange_api.head_limit import HeadLimited
 from foundation import http_signature
 from foundation.http_signature import Parts
 from foundation.wss_sign import signed_envelope
