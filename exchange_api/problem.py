@@ -38,6 +38,8 @@ STATUS_OF = {
     "PARTNER_SUSPENDED": 403,
     "RATE_LIMITED": 429,
     "UNAVAILABLE": 503,
+    "EVIDENCE_NOT_READY": 409,
+    "EVIDENCE_BROKEN": 409,
 }
 # PostgreSQL's classes: a constraint or one of our triggers said no; trouble that goes away by itself (no
 # connection, no room, shut down, locks and deadlocks, too slow).

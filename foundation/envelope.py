@@ -53,7 +53,7 @@ class Vault:
     """
 
     def __init__(self, keys: KeyStore, *, make: bool = False) -> None:
-        self._keys = keys
+        self.keys = keys
         self._make = make
         self._by_id: dict[bytes, bytes] = {}
 
@@ -92,20 +92,20 @@ class Vault:
 
     def _current(self) -> tuple[bytes, bytes]:
         try:
-            text = self._keys.secret(STORAGE_KEY)
+            text = self.keys.secret(STORAGE_KEY)
         except KeyMissing:
             if not self._make:
                 raise
             self._make_one()
-            text = self._keys.secret(STORAGE_KEY)
+            text = self.keys.secret(STORAGE_KEY)
         return self._known(text)
 
     def _make_one(self) -> None:
         """Two processes may need the first key at once: it must be one and the same."""
-        self._keys.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self._keys.folder / f"{STORAGE_KEY}.lock").open("w") as lock:
+        self.keys.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self.keys.folder / f"{STORAGE_KEY}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            self._keys.make_secret(STORAGE_KEY)
+            self.keys.make_secret(STORAGE_KEY)
 
     def _known(self, text: str) -> tuple[bytes, bytes]:
         wrapping = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
@@ -117,7 +117,7 @@ class Vault:
 
     def _wrapping(self, key_id: bytes) -> bytes:
         if key_id not in self._by_id:
-            for text in self._keys.secrets(STORAGE_KEY):
+            for text in self.keys.secrets(STORAGE_KEY):
                 self._known(text)
         if key_id not in self._by_id:
             raise KeyMissing(f"the key {key_id.hex()} that wraps stored messages is not in the key folder")

@@ -34,7 +34,8 @@ JOURNAL_DECIDED = (
     " partner || '/' || COALESCE(message_id, id::text), content_hash, jsonb_build_object('inbox', id, 'received_at',"
     " to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24\\:MI\\:SS.US\"Z\"'),"
     " 'headers', encode(sha256(convert_to(headers::text, 'UTF8')), 'hex'),"
-    " 'receipt', encode(sha256(convert_to((result -> 'outcome')::text, 'UTF8')), 'hex')) FROM decided"
+    " 'outcome', encode(sha256(convert_to((result -> 'outcome')::text, 'UTF8')), 'hex'),"
+    " 'receipt', encode(sha256(COALESCE(receipt, '')), 'hex')) FROM decided"
 )
 
 

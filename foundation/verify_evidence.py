@@ -2,7 +2,7 @@
 
 This file alone, with Python 3.11 or later, ``cryptography`` and ``lxml``, is the whole verifier:
 
-    python verify_evidence.py --trust CERTIFICATES.pem FILE_OR_FOLDER...
+    python verify_evidence.py --hub HUB.pem --tsa AUTHORITY.pem FILE_OR_FOLDER...
 
 What it shows: the message's bytes, headers and receipt are those that a journal line binds by hash; the line is in its
 chain and in a batch whose Merkle root was time-stamped (RFC 3161) by an authority you trust; the whole container was
@@ -35,8 +35,9 @@ from lxml import etree
 MIMETYPE = b"application/vnd.etsi.asic-e+zip"
 SIGNED, SIGNATURE = "META-INF/ASiCManifest001.xml", "META-INF/signature001.p7s"
 STAMPED, STAMP = "META-INF/ASiCManifest002.xml", "META-INF/timestamp002.tst"
-PARTS = ("mimetype", "message.bin", "headers.json", "receipt.json", "reply.bin", "line.json", "proof.json",
+PARTS = ("mimetype", "message.bin", "headers.json", "outcome.json", "receipt.json", "reply.bin", "line.json", "proof.json",
          "batch.json", "blocks.json", STAMPED, STAMP, SIGNED, SIGNATURE)  # fmt: skip
+BOUND = ("headers.json", "outcome.json", "receipt.json", "reply.bin")  # by their hash in the line's detail
 BLOCK = 256
 MAX_CONTAINER = 200_000_000
 NS = {"asic": "http://uri.etsi.org/02918/v1.2.1#", "ds": "http://www.w3.org/2000/09/xmldsig#"}
@@ -323,6 +324,14 @@ def check_stamp(
 Parts = dict[str, bytes]
 
 
+@dataclass(frozen=True)
+class Trust:
+    """Whose word is taken: certificates of hubs, and (roots) of time-stamp authorities; each for its own purpose."""
+
+    hubs: Certificates
+    authorities: Certificates
+
+
 def _sha256(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
@@ -356,7 +365,7 @@ def _where(part: str, parts: Parts) -> str:
     return f"bytes {len(wanted) * BLOCK} to {max(len(content) - 1, 0)}"
 
 
-def _check_digests(parts: Parts, report: Report, _: Certificates) -> None:
+def _check_digests(parts: Parts, report: Report, _: Trust) -> None:
     for manifest, signature in ((SIGNED, SIGNATURE), (STAMPED, STAMP)):
         told = _references(parts, manifest, signature)
         wanted = {"batch.json"} if manifest == STAMPED else set(parts) - {"mimetype", SIGNED, SIGNATURE}
@@ -371,7 +380,7 @@ def _check_digests(parts: Parts, report: Report, _: Certificates) -> None:
                 )
 
 
-def _check_line(parts: Parts, report: Report, _: Certificates) -> None:
+def _check_line(parts: Parts, report: Report, _: Trust) -> None:
     day, shard, no, at, kind, ref, digest, actor, detail = json.loads(parts["line.json"])
     report.told |= {
         "message": ref,
@@ -380,14 +389,13 @@ def _check_line(parts: Parts, report: Report, _: Certificates) -> None:
         "by": actor,
         "line": f"{day} shard {shard} no {no}",
     }
-    bound = {"message.bin": digest, "headers.json": detail.get("headers"), "receipt.json": detail.get("receipt"),
-             "reply.bin": detail.get("reply")}  # fmt: skip
+    bound = {"message.bin": digest, **{part: detail.get(part.split(".")[0]) for part in BOUND}}
     for part, wanted in bound.items():
         if part in parts and _sha256(parts[part]).hex() != wanted:
             report.findings.append(Finding(part, _where(part, parts), "is not what the journal line binds"))
 
 
-def _check_proof(parts: Parts, report: Report, _: Certificates) -> None:
+def _check_proof(parts: Parts, report: Report, _: Trust) -> None:
     proof, batch = json.loads(parts["proof.json"]), json.loads(parts["batch.json"])
     found = _sha256(bytes.fromhex(proof["prev"]) + parts["line.json"])
     if found.hex() != proof["hash"]:
@@ -404,16 +412,16 @@ def _check_proof(parts: Parts, report: Report, _: Certificates) -> None:
         )
 
 
-def _check_stamp(parts: Parts, report: Report, trusted: Certificates) -> None:
-    at, _ = check_stamp(parts[STAMP], _sha256(parts[STAMPED]), tuple(trusted))
+def _check_stamp(parts: Parts, report: Report, trust: Trust) -> None:
+    at, _ = check_stamp(parts[STAMP], _sha256(parts[STAMPED]), tuple(trust.authorities))
     report.told["stamped"] = at.isoformat()
 
 
-def _check_signature(parts: Parts, report: Report, trusted: Certificates) -> None:
+def _check_signature(parts: Parts, report: Report, trust: Trust) -> None:
     _, own, others = signed_content(parts[SIGNATURE], parts[SIGNED])
     stamped = report.told.get("stamped")
     check_trust(
-        own, others, trusted, datetime.fromisoformat(stamped) if stamped else own.not_valid_before_utc
+        own, others, trust.hubs, datetime.fromisoformat(stamped) if stamped else own.not_valid_before_utc
     )
     report.told["signer"] = own.subject.rfc4514_string()
 
@@ -422,29 +430,34 @@ CHECKS = ((SIGNED, _check_digests), ("line.json", _check_line), ("proof.json", _
           (SIGNATURE, _check_signature))  # fmt: skip
 
 
-def verify(data: bytes, trusted: Certificates) -> Report:
-    """Verify one container against the certificates of hubs and time-stamp authorities that are trusted."""
+def verify(data: bytes, trust: Trust) -> Report:
+    """Verify one container. Never raises for what is in it: what differs is in the report."""
     report = Report()
     parts = unpacked(data[:MAX_CONTAINER], report)
     if parts and parts.get("mimetype") != MIMETYPE:
         report.findings.append(Finding("mimetype", "content", f"is not {MIMETYPE.decode()}"))
     for part, check in CHECKS if parts else ():
         try:
-            check(parts, report, trusted)
+            check(parts, report, trust)
         except (Broken, KeyError, TypeError, ValueError, AttributeError, etree.XMLSyntaxError) as error:
             report.findings.append(Finding(part, "content", f"{type(error).__name__}: {error}"))
     return report
 
 
+def _read(paths: Sequence[Path]) -> Certificates:
+    return [one for path in paths for one in x509.load_pem_x509_certificates(path.read_bytes())]
+
+
 def main() -> int:
     """The command; exit code 0 when every container verifies, 1 when one does not."""
     parser = argparse.ArgumentParser(description="Verify evidence containers, offline")
-    parser.add_argument(
-        "--trust", type=Path, action="append", required=True, help="PEM file of trusted certificates"
-    )
+    for name, whose in (("--hub", "the hub's"), ("--tsa", "the time-stamp authority's")):
+        parser.add_argument(
+            name, type=Path, action="append", required=True, help=f"PEM file of {whose} certificates"
+        )
     parser.add_argument("containers", type=Path, nargs="+", help="files, or folders of .asice files")
     told = parser.parse_args()
-    trusted = [one for path in told.trust for one in x509.load_pem_x509_certificates(path.read_bytes())]
+    trust = Trust(_read(told.hub), _read(told.tsa))
     files = [
         each
         for path in told.containers
@@ -452,7 +465,7 @@ def main() -> int:
     ]
     bad = 0
     for path in files:
-        report = verify(path.read_bytes(), trusted)
+        report = verify(path.read_bytes(), trust)
         bad += bool(report.findings)
         print(json.dumps({"file": path.name, "ok": not report.findings, **report.told}, ensure_ascii=False))
         for one in report.findings:

@@ -1,0 +1,246 @@
+"""Evidence: any message's fate can be shown and checked offline; what was touched is found and placed."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from sqlalchemy import Engine
+
+from foundation import cades, inbox, verify_evidence
+from foundation.directory import Partner
+from foundation.keys import KeyStore
+from foundation.partner_limits import limits_of
+from foundation.sealing import seal
+from foundation.unit_of_work import unit_of_work
+from foundation.verify_evidence import SIGNATURE, SIGNED, STAMP, STAMPED, Trust, packed, verify
+from hub import evidence
+from schemas.findings import Refused
+from tests.exchange.evidence_side import EvidenceWorld, evidence_world
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def world(engine: Engine, database_url: str, tmp_path: Path) -> Iterator[EvidenceWorld]:
+    made = evidence_world(engine, database_url, tmp_path)
+    yield made
+    made.authority.stop()
+
+
+def parts_of(container: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(container)) as opened:
+        return {name: opened.read(name) for name in opened.namelist()}
+
+
+def repacked(container: bytes, **changed: bytes) -> bytes:
+    """The same container with other parts, its zip as right as we can make it."""
+    parts = {**parts_of(container), **changed}
+    return packed([(name, parts[name]) for name in verify_evidence.PARTS if name in parts])
+
+
+def test_messages_in_and_out_verify(world: EvidenceWorld) -> None:
+    taken, refused = world.take(1), world.take(2, b"\x00\xff not readable", "REFUSED")
+    sent, given_up = world.send(1), world.send(2, "PERMANENT")
+    world.seal()
+    for message, way, fate in ((taken, "in", "applied"), (refused, "in", "refused"), (sent, "out", "sent"),
+                               (given_up, "out", "given_up")):  # fmt: skip
+        report = verify(world.container(message, way), world.trust)  # type: ignore[arg-type]
+        assert report.findings == [] and report.told["fate"] == fate
+    parts = parts_of(world.container(refused))
+    assert parts["message.bin"] == b"\x00\xff not readable" and b"R00" not in parts["outcome.json"]
+    assert parts_of(world.container(sent, "out"))["reply.bin"] == b"<ack>ok</ack>"
+
+
+def test_it_is_an_asic_e_container_that_others_read(world: EvidenceWorld, tmp_path: Path) -> None:
+    message = world.take(1)
+    world.seal()
+    made = world.container(message)
+    # EN 319 162-1, 6.2.2: the first entry is the type, stored, so that the file is known by its first bytes.
+    assert made[30:38] == b"mimetype" and made[38:69] == b"application/vnd.etsi.asic-e+zip"
+    if shutil.which("openssl") is None:
+        pytest.skip("OpenSSL's command is not here")
+    with zipfile.ZipFile(io.BytesIO(made)) as opened:
+        assert opened.testzip() is None
+        opened.extractall(tmp_path / "open")
+    hub = tmp_path / "hub.pem"
+    hub.write_bytes(world.trust.hubs[0].public_bytes(Encoding.PEM))
+    for words in (
+        ["cms", "-verify", "-binary", "-inform", "DER", "-in", SIGNATURE, "-content", SIGNED, "-CAfile", str(hub),
+         "-partial_chain", "-purpose", "any", "-out", str(tmp_path / "out")],
+        ["ts", "-verify", "-data", STAMPED, "-in", STAMP, "-token_in", "-CAfile", str(tmp_path / "authority.crt")],
+    ):  # fmt: skip
+        done = subprocess.run(
+            ["openssl", *words],
+            cwd=tmp_path / "open",
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_each_bit_of_every_part_is_missed_and_placed(world: EvidenceWorld) -> None:
+    message = world.take(1)
+    world.seal()
+    made = world.container(message)
+    assert verify(made, world.trust).findings == []
+    places = {name: made.index(content) for name, content in parts_of(made).items()}
+    directory = made.index(b"PK\x01\x02")
+    for at in range(0, len(made), 3):
+        touched = bytearray(made)
+        touched[at] ^= 1 << at % 8
+        first = verify(bytes(touched), world.trust).findings[0]
+        part = next((n for n, start in places.items() if start <= at < start + len(parts_of(made)[n])), "")
+        if part and at < directory:
+            assert (first.part, first.place) == (part, f"byte {at - places[part]}"), at
+        else:
+            assert f"{at} of the file" in first.place, (at, first)
+    for cut in (0, 10, len(made) // 2, len(made) - 1):
+        assert verify(made[:cut], world.trust).findings
+    assert verify(made + b"x", world.trust).findings
+
+
+def test_a_forged_part_is_named_though_the_zip_is_made_anew(world: EvidenceWorld) -> None:
+    message, other = world.take(1), world.take(2)
+    world.seal()
+    made, foreign = world.container(message), parts_of(world.container(other))
+    parts = parts_of(made)
+    content = parts["message.bin"]
+    found = verify(
+        repacked(made, **{"message.bin": content[:300] + b"ZZ" + content[302:]}), world.trust
+    ).findings
+    assert found[0].part == "message.bin" and found[0].place == "bytes 256 to 511"
+    assert any("journal line" in each.what for each in found)
+    for part in ("message.bin", "headers.json", "outcome.json", "line.json", "proof.json", "batch.json", "blocks.json",
+                 STAMPED, STAMP, SIGNED, SIGNATURE):  # fmt: skip
+        change = parts[part][:-2] + bytes([parts[part][-2] ^ 1]) + parts[part][-1:]
+        found = verify(repacked(made, **{part: change}), world.trust).findings
+        assert any(part in (each.part, *each.what.split()) for each in found), (part, found)
+    swapped = {name: foreign[name] for name in ("message.bin", "headers.json", "outcome.json")}
+    assert verify(repacked(made, **swapped), world.trust).findings
+    gone = packed([(name, content) for name, content in parts.items() if name != "headers.json"])
+    assert [each.part for each in verify(gone, world.trust).findings][:1] == ["headers.json"]
+
+
+def test_another_signer_or_authority_is_not_believed(world: EvidenceWorld, tmp_path: Path) -> None:
+    message = world.take(1)
+    world.seal()
+    made = world.container(message)
+    stranger = KeyStore(tmp_path / "stranger")
+    cades.prepare(stranger)
+    parts = parts_of(made)
+    signed = cades.evidence_signer(stranger).sign(parts[SIGNED], world.trust.hubs[0].not_valid_before_utc)
+    found = verify(repacked(made, **{SIGNATURE: signed}), world.trust).findings
+    assert [each.part for each in found] == [SIGNATURE] and "not trusted" in found[0].what
+    # Trust in an authority is no trust in a hub, and the other way round.
+    both = Trust(world.trust.authorities, world.trust.hubs)
+    assert {each.part for each in verify(made, both).findings} == {SIGNATURE, STAMP}
+
+
+def test_a_line_or_message_altered_by_sql_gives_no_evidence(world: EvidenceWorld, engine: Engine) -> None:
+    first, second, third = (world.take(number) for number in range(3))
+    world.seal()
+    with unit_of_work(engine) as uow:
+        uow.execute("SET LOCAL session_replication_role = replica")
+        uow.execute("UPDATE exchange.journal SET actor = 'x' WHERE detail ->> 'inbox' = :id", id=str(first))
+        uow.execute("UPDATE exchange.inbox SET headers = '{}' WHERE id = :id", id=second)
+    codes = [each.missing.code if each.missing else "" for each in world.made(first, second, third)]
+    assert codes == ["EVIDENCE_BROKEN", "EVIDENCE_BROKEN", ""]
+    # Whoever writes the seals anew as well has a root that no authority has stamped.
+    with unit_of_work(engine) as uow:
+        uow.execute("SET LOCAL session_replication_role = replica")
+        uow.execute("UPDATE exchange.journal SET batch = NULL, leaf = NULL, no = NULL, hash = NULL")
+        token = uow.scalar("SELECT token FROM exchange.journal_batch")
+        uow.execute("DELETE FROM exchange.journal_batch")
+        uow.execute("DELETE FROM exchange.journal_chain")
+    with unit_of_work(engine) as uow:
+        assert seal(uow) is not None
+        uow.execute("UPDATE exchange.journal_batch SET token = :token, stamped_at = now()", token=token)
+    found = verify(world.container(first), world.trust).findings
+    assert [(each.part, each.what) for each in found] == [
+        (STAMP, "Broken: the time stamp is over something else")
+    ]
+
+
+def test_erased_content_leaves_a_proof_of_its_hash(world: EvidenceWorld, engine: Engine) -> None:
+    message = world.take(1)
+    with unit_of_work(engine) as uow:
+        assert inbox.erase(uow, message, "依法删除") and not inbox.erase(uow, message, "again")
+        row = uow.one("SELECT * FROM exchange.inbox WHERE id = :id", id=message)
+        assert row is not None
+        with pytest.raises(Exception, match="erased"):
+            inbox.raw_of(uow, row)
+    world.seal()
+    made = world.container(message)
+    assert "message.bin" not in parts_of(made) and verify(made, world.trust).findings == []
+
+
+def called(name: str) -> Partner:
+    limits = limits_of({})
+    until = datetime(2030, 1, 1, tzinfo=UTC)
+    return Partner(name, name, "", "", frozenset(), (), {}, limits, "ACTIVE", "", until, None)
+
+
+def test_a_partner_gets_its_own_messages_only(world: EvidenceWorld) -> None:
+    world.take(1)
+    world.send(1)
+    caller = called("ouqi_street")
+    with unit_of_work(world.hub.engine) as uow, pytest.raises(Refused, match="EVIDENCE_NOT_READY"):
+        evidence.evidence(uow, caller, {"message_id": "m-1"})
+    world.seal()
+    with unit_of_work(world.hub.engine) as uow:
+        assert verify(evidence.evidence(uow, caller, {"message_id": "m-1"}), world.trust).findings == []
+        told = verify(evidence.evidence(uow, caller, {"message_id": "o-1", "way": "out"}), world.trust).told
+        assert told["message"] == "ouqi_street/o-1"
+        stranger = called("other")
+        for caller_now, asked in ((stranger, "m-1"), (caller, "m-9"), (caller, "")):
+            with pytest.raises(Refused, match="NOT_FOUND"):
+                evidence.evidence(uow, caller_now, {"message_id": asked})
+
+
+def test_the_verifier_runs_by_itself_and_without_network(world: EvidenceWorld, tmp_path: Path) -> None:
+    message = world.take(1)
+    world.seal()
+    home = tmp_path / "elsewhere"
+    home.mkdir()
+    shutil.copy(verify_evidence.__file__, home / "verify_evidence.py")
+    (home / "good.asice").write_bytes(world.container(message))
+    (home / "hub.pem").write_bytes(world.trust.hubs[0].public_bytes(Encoding.PEM))
+    shutil.copy(tmp_path / "authority.crt", home / "tsa.pem")
+    world.authority.stop()
+    closed = "import socket, sys, runpy; socket.socket = None; sys.argv = sys.argv[1:]"
+    closed += "; runpy.run_path(sys.argv[0], run_name='__main__')"
+    command = [
+        sys.executable,
+        "-I",
+        "-c",
+        closed,
+        "verify_evidence.py",
+        "--hub",
+        "hub.pem",
+        "--tsa",
+        "tsa.pem",
+    ]
+
+    def run(name: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, name], cwd=home, capture_output=True, text=True, timeout=30, check=False
+        )
+
+    good = run("good.asice")
+    assert good.returncode == 0 and '"ok": true' in good.stdout, good.stderr
+    touched = bytearray((home / "good.asice").read_bytes())
+    touched[touched.index(b"yyyy") + 5] ^= 4
+    (home / "bad.asice").write_bytes(touched)
+    bad = run("bad.asice")
+    assert bad.returncode == 1 and "message.bin: byte " in bad.stdout
