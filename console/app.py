@@ -12,6 +12,7 @@ from console import (
     errors,
     escrow,
     exchange,
+    exchange_partners,
     links,
     matters,
     orders,
@@ -43,6 +44,7 @@ ROOMS = (
     orders,
     escrow,
     exchange,
+    exchange_partners,
     repairs,
     subscriptions,
 )

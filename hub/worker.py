@@ -20,6 +20,7 @@ from hub import asking, payments
 from hub.applying import Applier
 from hub.context import hub_of_process
 from hub.delivering import Deliverer
+from hub.partner_watch import keep_watching
 from hub.pipeline import Hub
 from hub.replaying import take_up
 from hub.sealing import keep_sealing, keep_stamping
@@ -57,6 +58,7 @@ class Worker:
         delivering = threading.Thread(target=self.deliverer.run, args=(self.stop,))
         delivering.start()
         threading.Thread(target=self._keep_asking, daemon=True).start()
+        threading.Thread(target=keep_watching, args=(self.hub, self.stop), daemon=True).start()
         log.info("worker %s is up", os.getpid())
         while not self.stop.is_set():
             try:
