@@ -9,6 +9,9 @@ from random import Random
 
 from sandbox.history.people import Party, People
 
+FORMER_PHONES = 40_000_000
+"""Person k once had the phone of this number + k; persons are fewer than 10,000,000, so it is nobody else's."""
+
 
 @dataclass
 class Clerk:
@@ -31,8 +34,15 @@ class Clerk:
         name = party.name
         if party.is_organisation:
             return name.replace("有限公司", "公司") if self.slips("org_shortened", where) else name
-        if self.slips("typo_name", where):
+        if self.slips("former_name", where):
+            former = self._former(party)
+            name = former if self.chance.random() < 0.5 else f"{name}（曾用名：{former}）"
+        elif self.slips("typo_name", where):
             name = self._mistyped(name)
+        elif self.slips("homophone", where):
+            name = self._by_sound(name)
+        if self.slips("traditional", where):
+            name = name.translate(_pairs(self.people.tables["traditional"]))
         if self.slips("blank_in_name", where):
             name = name[:1] + self.chance.choice((" ", "\u3000")) + name[1:]
         return name
@@ -44,6 +54,21 @@ class Clerk:
                     return name[:1] + name[1:].replace(right, wrong, 1)
         given = self.people.tables["male"] + self.people.tables["female"]
         return name[:-1] + self.chance.choice([char for char in given if char != name[-1]])
+
+    def _by_sound(self, name: str) -> str:
+        """One character of the name replaced by another of its sound; the name itself where the tables know none."""
+        groups = self.people.tables["homophones"]
+        known = [(place, group) for place, char in enumerate(name) for group in groups if char in group]
+        if not known:
+            return name
+        place, group = self.chance.choice(known)
+        return name[:place] + self.chance.choice(group.replace(name[place], "")) + name[place + 1 :]
+
+    def _former(self, party: Party) -> str:
+        """The name this person once bore, the same whoever tells it."""
+        chance = Random(f"former|{party.key}|{party.number}")
+        given = self.people.tables["male" if party.gender == "1" else "female"]
+        return party.name[:1] + "".join(chance.choice(given) for _ in range(2))
 
     def number(self, party: Party, where: str) -> tuple[str | None, str | None]:
         """(full number, masked number) as written; both None = not written."""
@@ -67,6 +92,8 @@ class Clerk:
         if self.chance.random() < self.people_rate("shared_phone"):
             self.made.append(f"shared_phone:{where}")
             return self.people.phone(89_000_000 + self.chance.randrange(8))
+        if not party.is_organisation and self.slips("phone_changed", where):
+            return self.people.phone(FORMER_PHONES + int(party.key[1:]))
         return party.phone
 
     def people_rate(self, name: str) -> float:
@@ -76,6 +103,10 @@ class Clerk:
         return (
             day + timedelta(days=self.chance.choice((-10, -1, 1, 3, 30))) if self.slips("date_shift") else day
         )
+
+
+def _pairs(table: list[str]) -> dict[int, str]:
+    return {ord(pair[0]): pair[1] for pair in table}
 
 
 def clerk_rates(rates: Mapping[str, Mapping[str, float]], agency: str) -> dict[str, float]:
