@@ -27,6 +27,7 @@ from case_registry.machines import MACHINES
 from case_registry.outside_facts import clear_flag, escrow_summary, set_flag, set_notices_owed
 from case_registry.reading import dispute
 from case_registry.recording import record, retract_message
+from case_registry.recording_many import NotRecorded, Spoken, record_many
 from case_registry.referrals import draft as draft_referral
 from case_registry.referrals import recall as recall_referral
 from case_registry.referrals import receipt as referral_receipt
@@ -49,9 +50,11 @@ __all__ = [
     "Event",
     "Filters",
     "NotAllowed",
+    "NotRecorded",
     "Page",
     "RecordResult",
     "Source",
+    "Spoken",
     "Unknown",
     "attach",
     "board",
@@ -79,6 +82,7 @@ __all__ = [
     "rebuilt_hash",
     "recall_referral",
     "record",
+    "record_many",
     "referral_receipt",
     "refresh_disputes",
     "resume_clock",

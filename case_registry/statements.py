@@ -180,10 +180,10 @@ def fetch(
     """What was told of these source cases. `as_known_on`: as far as it was recorded, and not yet retracted, then."""
     wanted = list(cases)
     if as_known_on is None:
-        rows = uow.all(_FETCH + " AND s.retracted_at IS NULL", cases=wanted)
+        rows = uow.all(_FETCH + " AND s.retracted_at IS NULL ORDER BY s.id", cases=wanted)
     else:
         rows = uow.all(
-            _FETCH + " AND s.recorded_at <= :at AND (s.retracted_at IS NULL OR s.retracted_at > :at)",
+            _FETCH + " AND s.recorded_at <= :at AND (s.retracted_at IS NULL OR s.retracted_at > :at) ORDER BY s.id",
             cases=wanted,
             at=as_known_on,
         )

@@ -36,7 +36,7 @@ def save_episodes(
     saved = []
     told: list[tuple[int, Episode]] = []
     older: list[tuple[int, Episode]] = []
-    for row in rows:
+    for row in sorted(rows, key=lambda r: (r["source_case"], r["sub_id"])):
         episode = present.get((row["source_case"], row["sub_id"]))
         if episode is None:
             uow.execute("DELETE FROM registry.episode WHERE id = :id", id=row["id"])
