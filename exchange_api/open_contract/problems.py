@@ -50,12 +50,12 @@ def problem(
         "detail": f"{first.text_zh()} {first.text_en()}",
         "errors": [each.as_dict() for each in findings[:MOST_TOLD]],
     }
-    return Answer(code, orjson.dumps(body), b"application/problem+json", [*_later(first, extra), *extra])
+    return Answer(code, orjson.dumps(body), b"application/problem+json", [*_later(first), *extra])
 
 
-def _later(first: Finding, extra: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    told = any(name == b"retry-after" for name, _ in extra)
-    return [(b"retry-after", b"%d" % RETRY_AFTER_S)] if first.code in _LATER and not told else []
+def _later(first: Finding) -> list[tuple[bytes, bytes]]:
+    """When to come back; a call beyond the rate is told by its RateLimit headers' own."""
+    return [(b"retry-after", b"%d" % RETRY_AFTER_S)] if first.code == "UNAVAILABLE" else []
 
 
 def fault(findings: Sequence[Finding], soap: str, root: str = "") -> Answer:
@@ -78,7 +78,7 @@ def fault(findings: Sequence[Finding], soap: str, root: str = "") -> Answer:
         inner = f"<faultcode>{side}</faultcode><faultstring>{text}</faultstring><detail>{detail}</detail>"
     body = f'<s:Fault xmlns:wsse="{_WSSE}">{inner}</s:Fault>'
     status = {"UNAVAILABLE": 503, "RATE_LIMITED": 429}.get(first.code, 400 if soap == SOAP12 else 500)
-    return Answer(status, envelope(body, soap), media_of(soap), _later(first, ()))
+    return Answer(status, envelope(body, soap), media_of(soap), _later(first))
 
 
 def _listed(finding: Finding, root: str) -> str:
