@@ -1,0 +1,145 @@
+"""Order within a partner's case: numbers wait for each other within bounds, and one stuck case holds up no other."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from sqlalchemy import Engine, text
+
+from connectors.open_contract import shape
+from foundation.clock import move_clock
+from foundation.keys import KeyStore
+from foundation.receipts import receipt_key
+from foundation.settings import Settings
+from foundation.unit_of_work import unit_of_work
+from hub import operations
+from hub.applying import Applier, apply_due, take_up
+from hub.case_order import GAP_WAIT
+from hub.pipeline import Hub
+from hub.submitting import Given, take
+from tests.exchange.open_side import message
+from tests.exchange.partner_side import enter
+
+
+@pytest.fixture
+def hub(engine: Engine, database_url: str, tmp_path: Path) -> Hub:
+    with unit_of_work(engine) as uow:
+        enter(uow)
+    return Hub(engine, KeyStore(tmp_path / "keys"), Settings(database_url, "", tmp_path, 8600, "sandbox"))
+
+
+def given(number: int, case: str = "JD-1", sequence: int | None = None, **more: Any) -> Given:
+    plain = message(number, case_key=case, **more)
+    if sequence is not None:
+        plain["sequence"] = sequence
+    form = shape.canonical(plain)
+    return Given("ouqi_street", "submit", orjson.dumps(plain), {}, plain["message_id"], plain["kind"], case, sequence,
+                 hashlib.sha256(form).hexdigest())  # fmt: skip
+
+
+def store(hub: Hub, *messages: Given) -> None:
+    with unit_of_work(hub.engine) as uow:
+        take(uow, receipt_key(hub.settings.key_dir), messages)
+
+
+def applied(hub: Hub) -> list[str]:
+    """Ids in the order in which they were decided."""
+    with unit_of_work(hub.engine) as uow:
+        rows = uow.all(
+            "SELECT substr(ref, length(partner) + 2) AS id FROM exchange.journal j JOIN exchange.inbox i"
+            " ON j.ref = i.partner || '/' || i.message_id WHERE j.kind = 'applied' ORDER BY j.id LIMIT 1000"
+        )
+        return [row["id"] for row in rows]
+
+
+def later(hub: Hub, by: timedelta) -> None:
+    with hub.engine.begin() as conn:
+        now: datetime = conn.execute(text("SELECT exchange.now()")).scalar_one()
+        move_clock(conn, now + by)
+
+
+def status(hub: Hub, message_id: str) -> str:
+    with unit_of_work(hub.engine) as uow:
+        found = operations.statuses(uow, [("ouqi_street", {"message_id": message_id})])[0]
+        assert found is not None
+        return str(found["state"])
+
+
+def test_messages_of_a_case_are_applied_by_their_numbers(hub: Hub) -> None:
+    store(hub, given(3, sequence=3), given(1, sequence=1), given(2, sequence=2), given(9, "JD-9", 1))
+    apply_due(hub)
+    assert applied(hub) == ["M-1", "M-2", "M-3", "M-9"] or applied(hub) == ["M-9", "M-1", "M-2", "M-3"]
+
+
+def test_a_number_that_is_missing_is_waited_for_and_others_go_on(hub: Hub) -> None:
+    store(hub, given(1, sequence=1), given(3, sequence=3), given(9, "JD-9"))
+    apply_due(hub)
+    assert sorted(applied(hub)) == ["M-1", "M-9"] and status(hub, "M-3") == "WAITING"
+    store(hub, given(2, sequence=2))
+    while apply_due(hub):
+        pass
+    assert applied(hub)[-2:] == ["M-2", "M-3"]
+
+
+def test_after_its_time_the_gap_is_told_and_the_late_one_still_taken(hub: Hub) -> None:
+    store(hub, given(1, sequence=1), given(4, sequence=4))
+    apply_due(hub)
+    later(hub, GAP_WAIT + timedelta(seconds=1))
+    apply_due(hub)
+    assert status(hub, "M-4") == "APPLIED"
+    with unit_of_work(hub.engine) as uow:
+        caller: Any = type("Caller", (), {"id": "ouqi_street"})()
+        assert [gap["sequence"] for gap in operations.missing(uow, caller, {})["gaps"]] == [2, 3]
+        assert uow.scalar("SELECT count(*) FROM exchange.alarm WHERE kind = 'sequence_missing'") == 1
+    store(hub, given(3, sequence=3))
+    apply_due(hub)
+    assert status(hub, "M-3") == "APPLIED"
+    with unit_of_work(hub.engine) as uow:
+        assert [gap["sequence"] for gap in operations.missing(uow, caller, {})["gaps"]] == [2]
+
+
+def test_a_correction_waits_for_what_it_corrects_and_is_refused_after_its_time(hub: Hub) -> None:
+    store(
+        hub, given(2, kind="correction", corrects="M-1"), given(7, "JD-7", kind="correction", corrects="M-6")
+    )
+    apply_due(hub)
+    assert status(hub, "M-2") == "WAITING"
+    later(hub, GAP_WAIT / 2)
+    store(hub, given(1))
+    apply_due(hub)
+    later(hub, GAP_WAIT)
+    apply_due(hub)
+    assert status(hub, "M-2") == "APPLIED"
+    assert status(hub, "M-7") == "REFUSED"
+
+
+def test_a_message_that_fails_holds_up_its_case_only_until_it_is_mended(hub: Hub) -> None:
+    with hub.engine.begin() as conn:  # a fault of ours, as a trigger that says no
+        conn.execute(text(
+            "CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.native_id = 'JD-1' THEN"
+            " RAISE EXCEPTION 'broken'; END IF; RETURN NEW; END $$"
+        ))  # fmt: skip
+        conn.execute(text(
+            "CREATE TRIGGER fails BEFORE INSERT ON registry.source_case FOR EACH ROW EXECUTE FUNCTION fails()"
+        ))  # fmt: skip
+    store(hub, given(1), given(2), given(3, "JD-3"), given(4, "JD-4"))
+    applier = Applier(hub)
+    for _ in range(6):
+        applier.turn()
+    assert sorted(applied(hub)) == ["M-3", "M-4"]
+    with unit_of_work(hub.engine) as uow:
+        assert uow.scalar("SELECT count(*) FROM exchange.alarm WHERE kind = 'message_not_applied'") == 1
+        failing = uow.scalar("SELECT id FROM exchange.inbox WHERE message_id = 'M-1'")
+    with hub.engine.begin() as conn:
+        conn.execute(text("DROP TRIGGER fails ON registry.source_case"))
+    store(hub, given(5))
+    take_up(hub, failing)
+    while apply_due(hub):
+        pass
+    assert sorted(applied(hub)) == ["M-1", "M-2", "M-3", "M-4", "M-5"]
+    assert applied(hub)[2:] == ["M-1", "M-2", "M-5"]
