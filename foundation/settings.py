@@ -40,7 +40,8 @@ class Settings:
     var_dir: Path
     port_base: int
     environment: str
-    # Address on which the API is served with TLS and client certificates, empty: it is not; names the certificate is for.
+    # CONCORD_TLS_HOST: address on which the API is served with TLS and client certificates, empty: it is not.
+    # CONCORD_TLS_NAMES: host names and addresses that its certificate is for.
     tls_host: str = ""
     tls_names: tuple[str, ...] = ("localhost", "127.0.0.1")
 

@@ -130,6 +130,8 @@ class Worker:
 def main() -> None:
     """Run a worker until SIGTERM or SIGINT."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # A line a call, with the partner's address and what is asked in it: too many, and not for a log.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     worker = Worker(hub_of_process())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: (worker.stop.set(), worker.woken()))

@@ -100,7 +100,7 @@ class World:
 
     def clear(self) -> tuple[dict[str, float], list[float]]:
         """What was measured since the last time: latency of each delivery (what has not come, so far), of each call."""
-        until = time.monotonic() + 2.0
+        until = time.monotonic() + 1.0
         arrived: dict[str, float] = {}
         while True:
             arrived |= orjson.loads(httpx.get(f"http://127.0.0.1:{self.site}/arrived").content)

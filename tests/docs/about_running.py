@@ -6,9 +6,12 @@ import ast
 import inspect
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import typer.main
 
+from console.words import words
+from foundation.partner_limits import RANGES, Limits
 from foundation.settings import DEFAULT_PORT_BASE, PORT_OFFSETS
 from foundation.staff import ROLES
 from hub.cli.app import app
@@ -28,6 +31,7 @@ SERVICES = {
     "rabbitmq": "RabbitMQ, when it is installed",
     "rabbitmq_dist": "RabbitMQ's node",
     "epmd": "Erlang's port mapper",
+    "api_tls": "hub's API with TLS and client certificates, when `CONCORD_TLS_HOST` is set",
 }
 
 
@@ -37,6 +41,22 @@ def ports() -> str:
         for name, offset in PORT_OFFSETS.items()
     ]
     return table(["port", "by rule", "what listens there"], rows)
+
+
+def partner_limits() -> str:
+    """Every limit of a partner, what holds where nothing is entered, and the range."""
+    told = words()["limit"]
+    rows = [
+        (
+            code(name),
+            told[name][1],
+            told[name][0],
+            f"{value:g}",
+            f"{RANGES[name][0]:g} to {RANGES[name][1]:g}",
+        )
+        for name, value in vars(Limits()).items()
+    ]
+    return table(["limit", "what it is", "名称", "unless entered", "may be"], rows)
 
 
 def roles() -> str:
@@ -53,29 +73,35 @@ def roles() -> str:
 
 def commands() -> str:
     group = typer.main.get_command(app)
-    rows = []
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
-        words = [
-            f"{'/'.join(each.opts)}"
-            for each in command.params
-            if each.param_type_name == "option" and each.name != "help"
-        ]
-        arguments = [
-            (each.metavar or each.name.upper()).split("}")[0]
-            for each in command.params
-            if each.param_type_name == "argument"
-        ]
-        exit_code = inspect.cleandoc(command.callback.__doc__ or "").splitlines()[0]
-        said = (command.help or "").splitlines()[0]
-        rows.append(
-            (
-                code(" ".join(["./concord", name, *arguments])),
-                " ".join(code(word) for word in words),
-                said,
-                exit_code if exit_code != said else "",
-            )
-        )
-    return table(["command", "options", "what it does", "more"], rows)
+    plain = [(name, each) for name, each in group.commands.items()]  # type: ignore[attr-defined]
+    # A command with commands of its own, such as partner, is shown by these.
+    listed = [
+        (f"{name} {inner}".strip(), command)
+        for name, each in plain
+        for inner, command in getattr(each, "commands", {"": each}).items()
+    ]
+    return table(["command", "options", "what it does", "more"], [_command(*each) for each in listed])
+
+
+def _command(name: str, command: Any) -> tuple[str, ...]:
+    options = [
+        f"{'/'.join(each.opts)}"
+        for each in command.params
+        if each.param_type_name == "option" and each.name != "help"
+    ]
+    arguments = [
+        (each.metavar or each.name.upper()).split("}")[0]
+        for each in command.params
+        if each.param_type_name == "argument"
+    ]
+    exit_code = inspect.cleandoc(command.callback.__doc__ or "").splitlines()[0]
+    said = (command.help or "").splitlines()[0]
+    return (
+        code(" ".join(["./concord", name, *arguments])),
+        " ".join(code(word) for word in options),
+        said,
+        exit_code if exit_code != said else "",
+    )
 
 
 def dags() -> str:
@@ -118,5 +144,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "ports": ports,
     "roles": roles,
     "commands": commands,
+    "partner-limits": partner_limits,
     "dags": dags,
 }
