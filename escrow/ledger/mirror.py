@@ -1,4 +1,4 @@
-"""The ledger's door in Python: accounts by name, entries through one SQL function (escrow.md, "Ledger").
+"""The escrow's own books in Python: accounts by name, entries through one SQL function (escrow.md, "Ledger").
 
 A debit is positive, a credit negative. Locks: every act locks its cases first, in the order of their ids, and
 reaches the ledger's accounts last; `escrow.post_entry` locks those in one order too, so no two acts wait in a ring.

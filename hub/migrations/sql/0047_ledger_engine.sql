@@ -1,0 +1,552 @@
+-- The general ledger's engine: the only writers of the ledger's tables. SECURITY DEFINER: they act with the rights of the
+-- tables' owner, whoever calls; what they refuse, nobody can write. Result codes: escrow/ledger/codes.py, same numbers.
+-- Plans are fixed to look-ups by index: a batch names its rows, and a plan made while a table was small must not stay.
+
+-- What a second request under an id that is there is told: `exists`, or the first field that differs. `e`: what is there;
+-- `p`: the hold it posts or voids; the rest is the request. A post or void may leave fields 0: those of its hold are meant.
+CREATE FUNCTION escrow.ledger_same(
+    e escrow.ledger_transfer, p escrow.ledger_transfer, debit uuid, credit uuid, wanted bigint, pending uuid, d128 uuid,
+    d64 bigint, d32 bigint, wait bigint, book bigint, mark int, asked int
+) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    none constant uuid := '00000000-0000-0000-0000-000000000000';
+    ends boolean := asked & 12 <> 0;
+BEGIN
+    RETURN CASE
+        WHEN asked <> e.flags THEN 36
+        WHEN pending <> coalesce(e.pending_id, none) THEN 40
+        WHEN wait <> e.timeout THEN 44
+        WHEN debit <> e.debit_account AND NOT (ends AND debit = none) THEN 37
+        WHEN credit <> e.credit_account AND NOT (ends AND credit = none) THEN 38
+        WHEN asked & 48 <> 0 AND wanted >= 0 AND wanted < e.amount THEN 39
+        WHEN asked & 4 <> 0 AND wanted = 9223372036854775807 AND e.amount <> e.released THEN 39
+        WHEN asked & 48 = 0 AND NOT (asked & 4 <> 0 AND wanted = 9223372036854775807)
+             AND NOT (asked & 8 <> 0 AND wanted = 0) AND wanted <> e.amount THEN 39
+        WHEN d128 <> e.user_data_128 AND NOT (ends AND d128 = none AND e.user_data_128 = p.user_data_128) THEN 41
+        WHEN d64 <> e.user_data_64 AND NOT (ends AND d64 = 0 AND e.user_data_64 = p.user_data_64) THEN 42
+        WHEN d32 <> e.user_data_32 AND NOT (ends AND d32 = 0 AND e.user_data_32 = p.user_data_32) THEN 43
+        WHEN book <> e.ledger AND NOT (ends AND book = 0) THEN 67
+        WHEN mark <> e.code AND NOT (ends AND mark = 0) THEN 45
+        ELSE 46 END;
+END $$;
+
+-- Create transfers, in their order; each gets its code and its time. Column arrays of one length; NULL: all zero.
+-- `amounts` -1: more than the ledger holds. `refused`: codes that the caller found already (0: none). Holds that are due
+-- expire first, as events of their own. One function, and long: each call of another would cost as much as an event.
+CREATE FUNCTION escrow.ledger_create_transfers(
+    ids uuid[], debits uuid[], credits uuid[], amounts bigint[], pendings uuid[], d128s uuid[], d64s bigint[], d32s bigint[],
+    waits bigint[], books bigint[], marks int[], asks int[], refused int[], OUT codes int[], OUT stamps bigint[]
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, escrow, pg_temp SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off AS $$
+DECLARE
+    none constant uuid := '00000000-0000-0000-0000-000000000000';
+    every constant uuid := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+    most constant bigint := 9223372036854775807;
+    n int := coalesce(cardinality(ids), 0);
+    due int := 0;                          -- how many of the events are expiries, put first
+    due_ids uuid[];
+    now_ns bigint := (extract(epoch FROM exchange.now()) * 1000000)::bigint * 1000;
+    base bigint;
+    -- holds that events name, as stored (h_), by event; slot of a hold: where its state is kept while this runs
+    h_dr uuid[]; h_cr uuid[]; h_amount bigint[]; h_flags int[]; h_book bigint[]; h_mark int[]; h_expires bigint[];
+    h_kind text[]; h_128 uuid[]; h_64 bigint[]; h_32 bigint[]; h_last text[]; h_rest bigint[]; first_of int[];
+    s_rest bigint[]; s_end text[];
+    same int[]; pend_at int[];             -- the event before with this id; the event before that is the hold
+    there int[]; failed int[];             -- events whose id is stored; whose id failed before
+    accounts uuid[]; kd int[]; kc int[];   -- accounts by id; which of them an event debits and credits
+    a_id uuid[]; a_dp bigint[]; a_d bigint[]; a_cp bigint[]; a_c bigint[]; a_seq bigint[]; a_head bytea[]; a_flags int[];
+    a_book bigint[]; was_seq bigint[];
+    -- what the accepted events leave, `o` of them; at_o: where an event's is
+    o int := 0; at_o int[]; o_id uuid[]; o_pend uuid[]; o_wait bigint[]; o_f int[]; o_stamp bigint[]; o_hold int[];
+    o_dr uuid[]; o_cr uuid[]; o_amount bigint[]; o_released bigint[]; o_rest bigint[]; o_expires bigint[]; o_book bigint[];
+    o_mark int[]; o_128 uuid[]; o_64 bigint[]; o_32 bigint[]; o_kind text[]; o_dseq bigint[]; o_cseq bigint[];
+    o_ddp bigint[]; o_dd bigint[]; o_dcp bigint[]; o_dc bigint[]; o_cdp bigint[]; o_cd bigint[]; o_ccp bigint[]; o_cc bigint[];
+    o_dhash bytea[]; o_chash bytea[]; lost int[];
+    chain int := 0; chain_o int; broken boolean := false; undo int := 0;
+    u_k int[]; u_dp bigint[]; u_d bigint[]; u_cp bigint[]; u_c bigint[]; u_seq bigint[]; u_head bytea[]; u_flags int[];
+    u_slot int[]; u_rest bigint[]; u_end text[];
+    i int; j int; x int; f int; code int; d int; c int; slot int; df int; cf int;
+    id uuid; pend uuid; dr uuid; cr uuid; amount bigint; released bigint; rest bigint; book bigint; mark int;
+    d128 uuid; d64 bigint; d32 bigint; wait bigint; stamp bigint; expires bigint; kind text; over boolean; says bytea;
+    has_timeout boolean := false; ends_timeout boolean := false;
+    x_dr uuid; x_cr uuid; x_amount bigint; x_flags int; x_book bigint; x_mark int; x_expires bigint; x_kind text;
+    x_128 uuid; x_64 bigint; x_32 bigint;
+    e escrow.ledger_transfer; p escrow.ledger_transfer;
+BEGIN
+    IF n > 8192 THEN
+        RAISE EXCEPTION 'LEDGER_BATCH_TOO_LONG: % transfers, at most 8192', n USING ERRCODE = 'program_limit_exceeded';
+    END IF;
+    d128s := coalesce(d128s, array_fill(none, ARRAY[n])); d64s := coalesce(d64s, array_fill(0::bigint, ARRAY[n]));
+    d32s := coalesce(d32s, array_fill(0::bigint, ARRAY[n])); waits := coalesce(waits, array_fill(0::bigint, ARRAY[n]));
+    pendings := coalesce(pendings, array_fill(none, ARRAY[n])); refused := coalesce(refused, array_fill(0, ARRAY[n]));
+    IF EXISTS (SELECT FROM escrow.ledger_due q WHERE q.expires_at <= now_ns) THEN
+        due_ids := array(SELECT q.transfer FROM escrow.ledger_due q WHERE q.expires_at <= now_ns
+                          ORDER BY q.expires_at, q.transfer LIMIT 8192);
+        due := cardinality(due_ids);
+        n := n + due;
+        ids := array(SELECT gen_random_uuid() FROM generate_series(1, due)) || ids;
+        pendings := due_ids || pendings;
+        debits := array_fill(none, ARRAY[due]) || debits; credits := array_fill(none, ARRAY[due]) || credits;
+        amounts := array_fill(0::bigint, ARRAY[due]) || amounts; d128s := array_fill(none, ARRAY[due]) || d128s;
+        d64s := array_fill(0::bigint, ARRAY[due]) || d64s; d32s := array_fill(0::bigint, ARRAY[due]) || d32s;
+        waits := array_fill(0::bigint, ARRAY[due]) || waits; books := array_fill(0::bigint, ARRAY[due]) || books;
+        marks := array_fill(0, ARRAY[due]) || marks; asks := array_fill(8, ARRAY[due]) || asks;
+        refused := array_fill(0, ARRAY[due]) || refused;
+    END IF;
+    codes := array_fill(0, ARRAY[n]); stamps := array_fill(0::bigint, ARRAY[n]);
+    IF n = 0 THEN
+        RETURN;
+    END IF;
+
+    -- 1. The holds that are named: what they are never changes, so it is read before anything is locked.
+    IF n > 1 OR pendings[1] <> none THEN
+        SELECT array_agg(h.debit_account), array_agg(h.credit_account), array_agg(h.amount), array_agg(h.flags),
+               array_agg(h.ledger), array_agg(h.code), array_agg(h.expires_at), array_agg(h.kind),
+               array_agg(h.user_data_128), array_agg(h.user_data_64), array_agg(h.user_data_32)
+          INTO h_dr, h_cr, h_amount, h_flags, h_book, h_mark, h_expires, h_kind, h_128, h_64, h_32
+          FROM (SELECT t.* FROM unnest(pendings) WITH ORDINALITY u(id, i)
+                  LEFT JOIN escrow.ledger_transfer t ON u.id <> none AND t.id = u.id AND t.kind <> 'EXPIRE' ORDER BY u.i) h;
+    END IF;
+
+    -- 2. The accounts, each once, in the order of their ids: locked in that order, so no two calls wait in a ring.
+    IF n = 1 THEN
+        dr := coalesce(h_dr[1], debits[1]); cr := coalesce(h_cr[1], credits[1]);
+        accounts := CASE WHEN dr < cr THEN ARRAY[dr, cr] WHEN dr > cr THEN ARRAY[cr, dr] ELSE ARRAY[dr] END;
+        kd := ARRAY[CASE WHEN dr <= cr THEN 1 ELSE 2 END]; kc := ARRAY[CASE WHEN cr <= dr THEN 1 ELSE 2 END];
+    ELSE
+        SELECT array_agg(r.k ORDER BY r.i) FILTER (WHERE r.side = 0), array_agg(r.k ORDER BY r.i) FILTER (WHERE r.side = 1),
+               array_agg(r.acc ORDER BY r.k) FILTER (WHERE r.first)
+          INTO kd, kc, accounts
+          FROM (SELECT w.i, w.side, w.acc, (dense_rank() OVER (ORDER BY w.acc))::int AS k,
+                       w.acc IS DISTINCT FROM lag(w.acc) OVER (ORDER BY w.acc) AS first
+                  FROM (SELECT u.i, 0 AS side, coalesce(u.h, u.a) AS acc FROM unnest(h_dr, debits) WITH ORDINALITY u(h, a, i)
+                        UNION ALL
+                        SELECT u.i, 1, coalesce(u.h, u.a) FROM unnest(h_cr, credits) WITH ORDINALITY u(h, a, i)) w) r;
+        SELECT array_agg(r.prev ORDER BY r.i) FILTER (WHERE r.ref = 0), array_agg(r.prev ORDER BY r.i) FILTER (WHERE r.ref = 1),
+               array_agg(r.first_ref ORDER BY r.i) FILTER (WHERE r.ref = 1)
+          INTO same, pend_at, first_of
+          FROM (SELECT w.i, w.ref,
+                       max(CASE w.ref WHEN 0 THEN w.i END) OVER (PARTITION BY w.k ORDER BY w.i
+                           ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS prev,
+                       min(CASE w.ref WHEN 1 THEN w.i END) OVER (PARTITION BY w.k) AS first_ref
+                  FROM (SELECT u.i::int AS i, 0 AS ref, u.id AS k FROM unnest(ids) WITH ORDINALITY u(id, i)
+                        UNION ALL
+                        SELECT u.i::int, 1, u.id FROM unnest(pendings) WITH ORDINALITY u(id, i)) w) r;
+    END IF;
+    SELECT array_agg(l.id), array_agg(l.debits_pending), array_agg(l.debits_posted), array_agg(l.credits_pending),
+           array_agg(l.credits_posted), array_agg(l.last_seq), array_agg(l.head), array_agg(l.flags), array_agg(l.ledger)
+      INTO a_id, a_dp, a_d, a_cp, a_c, a_seq, a_head, a_flags, a_book
+      FROM (SELECT a.id, a.debits_pending, a.debits_posted, a.credits_pending, a.credits_posted, a.last_seq, a.head, a.flags,
+                   a.ledger FROM escrow.ledger_account a WHERE a.id = ANY (accounts) ORDER BY a.id FOR NO KEY UPDATE) l;
+    IF coalesce(cardinality(a_id), 0) < cardinality(accounts) THEN  -- some are not there: leave their places empty
+        SELECT array_agg(u.id ORDER BY u.k), array_agg(a.debits_pending ORDER BY u.k), array_agg(a.debits_posted ORDER BY u.k),
+               array_agg(a.credits_pending ORDER BY u.k), array_agg(a.credits_posted ORDER BY u.k),
+               array_agg(a.last_seq ORDER BY u.k), array_agg(a.head ORDER BY u.k), array_agg(a.flags ORDER BY u.k),
+               array_agg(a.ledger ORDER BY u.k)
+          INTO a_id, a_dp, a_d, a_cp, a_c, a_seq, a_head, a_flags, a_book
+          FROM unnest(accounts) WITH ORDINALITY u(id, k)
+          LEFT JOIN escrow.ledger_account a ON a.id = u.id AND a.id = ANY (a_id);
+    END IF;
+    was_seq := a_seq;
+
+    -- 3. Under the locks: which ids are there, which failed, how far the holds are, and the time after all before.
+    SELECT array_agg(u.i::int) INTO there FROM unnest(ids) WITH ORDINALITY u(id, i) JOIN escrow.ledger_transfer t ON t.id = u.id;
+    SELECT array_agg(u.i::int) INTO failed FROM unnest(ids) WITH ORDINALITY u(id, i) JOIN escrow.ledger_failed t ON t.id = u.id;
+    IF h_dr IS NOT NULL THEN
+        SELECT array_agg(r.kind ORDER BY u.i), array_agg(r.rest ORDER BY u.i) INTO h_last, h_rest
+          FROM unnest(pendings) WITH ORDINALITY u(id, i)
+          LEFT JOIN LATERAL (SELECT t.kind, t.rest FROM escrow.ledger_transfer t
+                              WHERE u.id <> none AND t.pending_id = u.id ORDER BY t.debit_seq DESC LIMIT 1) r ON true;
+    END IF;
+    base := greatest(now_ns, (SELECT max(t.timestamp) FROM escrow.ledger_transfer t));
+    at_o := array_fill(NULL::int, ARRAY[n]);
+    s_rest := array_fill(NULL::bigint, ARRAY[2 * n]); s_end := array_fill(NULL::text, ARRAY[2 * n]);
+
+    -- 4. Each event in its turn. The order of the tests is the precedence of the codes.
+    FOR i IN 1 .. n LOOP
+        f := asks[i]; id := ids[i]; pend := pendings[i]; code := 0; stamp := base + i; stamps[i] := stamp;
+        IF f & 1 <> 0 AND chain = 0 THEN
+            chain := i; chain_o := o; broken := false; undo := 0;
+        END IF;
+        <<event>>
+        BEGIN
+            IF f & 1 <> 0 AND i = n THEN code := 2; EXIT event; END IF;
+            IF broken THEN code := 1; EXIT event; END IF;
+            IF refused[i] <> 0 THEN code := refused[i]; EXIT event; END IF;
+            IF f & ~65791 <> 0 OR (f & 65536 <> 0 AND f & 4 = 0) THEN code := 4; EXIT event; END IF;
+            IF id = none THEN code := 5; EXIT event; END IF;
+            IF id = every THEN code := 6; EXIT event; END IF;
+            IF n > 1 THEN                  -- the same id before, in this batch
+                j := same[i];
+                WHILE j IS NOT NULL LOOP
+                    EXIT WHEN codes[j] = 0;
+                    IF lost[j] IS NOT NULL THEN code := 68; EXIT event; END IF;
+                    j := same[j];
+                END LOOP;
+                IF j IS NOT NULL THEN
+                    x := at_o[j];
+                    e.id := id; e.flags := o_f[x]; e.pending_id := o_pend[x]; e.timeout := o_wait[x];
+                    e.debit_account := o_dr[x]; e.credit_account := o_cr[x]; e.amount := o_amount[x];
+                    e.released := o_released[x]; e.user_data_128 := o_128[x]; e.user_data_64 := o_64[x];
+                    e.user_data_32 := o_32[x]; e.ledger := o_book[x]; e.code := o_mark[x];
+                    p := NULL;
+                    IF asks[j] & 12 <> 0 THEN
+                        IF h_dr[j] IS NOT NULL THEN
+                            p.user_data_128 := h_128[j]; p.user_data_64 := h_64[j]; p.user_data_32 := h_32[j];
+                        ELSE
+                            x := o_hold[x];
+                            p.user_data_128 := o_128[x]; p.user_data_64 := o_64[x]; p.user_data_32 := o_32[x];
+                        END IF;
+                    END IF;
+                    code := escrow.ledger_same(e, p, debits[i], credits[i], amounts[i], pend, d128s[i], d64s[i], d32s[i],
+                                               waits[i], books[i], marks[i], f);
+                    IF code = 46 THEN stamps[i] := stamps[j]; END IF;
+                    EXIT event;
+                END IF;
+            END IF;
+            IF there IS NOT NULL AND i = ANY (there) THEN
+                SELECT * INTO e FROM escrow.ledger_transfer t WHERE t.id = ids[i];
+                SELECT * INTO p FROM escrow.ledger_transfer t WHERE t.id = e.pending_id;
+                code := escrow.ledger_same(e, p, debits[i], credits[i], amounts[i], pend, d128s[i], d64s[i], d32s[i],
+                                           waits[i], books[i], marks[i], f);
+                IF code = 46 THEN stamps[i] := e.timestamp; END IF;
+                EXIT event;
+            END IF;
+            IF failed IS NOT NULL AND i = ANY (failed) THEN code := 68; EXIT event; END IF;
+
+            IF f & 12 <> 0 THEN            -- post or void
+                IF f & 12 = 12 OR f & 242 <> 0 THEN code := 7; EXIT event; END IF;
+                IF pend = none THEN code := 14; EXIT event; END IF;
+                IF pend = every THEN code := 15; EXIT event; END IF;
+                IF pend = id THEN code := 16; EXIT event; END IF;
+                IF waits[i] <> 0 THEN code := 17; EXIT event; END IF;
+                x := NULL;
+                IF h_dr[i] IS NOT NULL THEN
+                    x_dr := h_dr[i]; x_cr := h_cr[i]; x_amount := h_amount[i]; x_flags := h_flags[i]; x_book := h_book[i];
+                    x_mark := h_mark[i]; x_expires := h_expires[i]; x_kind := h_kind[i]; x_128 := h_128[i];
+                    x_64 := h_64[i]; x_32 := h_32[i]; d := kd[i]; c := kc[i];
+                    slot := n + coalesce(first_of[i], 1);
+                    IF s_rest[slot] IS NULL THEN
+                        s_rest[slot] := coalesce(h_rest[i], x_amount);
+                        s_end[slot] := CASE WHEN h_last[i] = 'POST' AND h_rest[i] > 0 THEN NULL ELSE h_last[i] END;
+                    END IF;
+                ELSE
+                    j := pend_at[i];
+                    WHILE j IS NOT NULL AND codes[j] <> 0 LOOP
+                        j := same[j];
+                    END LOOP;
+                    IF j IS NULL THEN code := 25; EXIT event; END IF;
+                    x := at_o[j];
+                    x_dr := o_dr[x]; x_cr := o_cr[x]; x_amount := o_amount[x]; x_flags := o_f[x]; x_book := o_book[x];
+                    x_mark := o_mark[x]; x_expires := o_expires[x]; x_kind := o_kind[x]; x_128 := o_128[x]; x_64 := o_64[x];
+                    x_32 := o_32[x]; d := kd[j]; c := kc[j]; slot := j;
+                    IF s_rest[slot] IS NULL THEN s_rest[slot] := x_amount; s_end[slot] := NULL; END IF;
+                END IF;
+                IF x_kind <> 'HOLD' THEN code := 26; EXIT event; END IF;
+                dr := debits[i]; cr := credits[i]; book := books[i]; mark := marks[i];
+                IF dr <> none AND dr <> x_dr THEN code := 27; EXIT event; END IF;
+                IF cr <> none AND cr <> x_cr THEN code := 28; EXIT event; END IF;
+                IF book <> 0 AND book <> x_book THEN code := 29; EXIT event; END IF;
+                IF mark <> 0 AND mark <> x_mark THEN code := 30; EXIT event; END IF;
+                rest := CASE WHEN s_end[slot] IS NULL THEN s_rest[slot] ELSE x_amount END;
+                amount := amounts[i];
+                IF f & 4 <> 0 AND amount = most OR f & 8 <> 0 AND amount = 0 THEN amount := rest; END IF;
+                IF amount < 0 OR amount > rest THEN code := 31; EXIT event; END IF;
+                IF f & 8 <> 0 AND amount < rest THEN code := 32; EXIT event; END IF;
+                IF s_end[slot] IS NOT NULL THEN
+                    code := CASE s_end[slot] WHEN 'POST' THEN 33 WHEN 'VOID' THEN 34 ELSE 35 END;
+                    EXIT event;
+                END IF;
+                kind := CASE WHEN i <= due THEN 'EXPIRE' WHEN f & 4 <> 0 THEN 'POST' ELSE 'VOID' END;
+                IF x_expires <= now_ns AND i > due THEN code := 35; EXIT event; END IF;
+                df := a_flags[d]; cf := a_flags[c];
+                IF f & 4 <> 0 THEN         -- a closed or frozen account lets holds go, and no more
+                    IF df & 32 <> 0 THEN code := 65; EXIT event; END IF;
+                    IF cf & 32 <> 0 THEN code := 66; EXIT event; END IF;
+                    IF df & 65540 = 65536 THEN code := 200; EXIT event; END IF;
+                    IF cf & 65540 = 65540 THEN code := 201; EXIT event; END IF;
+                END IF;
+                released := CASE WHEN f & 65536 <> 0 THEN amount ELSE rest END;
+                rest := rest - released;
+                IF i <= due THEN amount := 0; END IF;
+                dr := x_dr; cr := x_cr; book := x_book; mark := x_mark; wait := 0; expires := NULL;
+                d128 := CASE WHEN d128s[i] = none THEN x_128 ELSE d128s[i] END;
+                d64 := CASE WHEN d64s[i] = 0 THEN x_64 ELSE d64s[i] END;
+                d32 := CASE WHEN d32s[i] = 0 THEN x_32 ELSE d32s[i] END;
+            ELSE
+                dr := debits[i]; cr := credits[i]; book := books[i]; mark := marks[i]; wait := waits[i]; amount := amounts[i];
+                IF dr = none THEN code := 8; EXIT event; END IF;
+                IF dr = every THEN code := 9; EXIT event; END IF;
+                IF cr = none THEN code := 10; EXIT event; END IF;
+                IF cr = every THEN code := 11; EXIT event; END IF;
+                IF dr = cr THEN code := 12; EXIT event; END IF;
+                IF pend <> none THEN code := 13; EXIT event; END IF;
+                IF f & 2 = 0 THEN
+                    IF wait <> 0 THEN code := 17; EXIT event; END IF;
+                    IF f & 192 <> 0 THEN code := 64; EXIT event; END IF;
+                END IF;
+                IF book = 0 THEN code := 19; EXIT event; END IF;
+                IF mark = 0 THEN code := 20; EXIT event; END IF;
+                d := kd[i]; c := kc[i]; df := a_flags[d]; cf := a_flags[c];
+                IF df IS NULL THEN code := 21; EXIT event; END IF;
+                IF cf IS NULL THEN code := 22; EXIT event; END IF;
+                IF a_book[d] <> a_book[c] THEN code := 23; EXIT event; END IF;
+                IF a_book[d] <> book THEN code := 24; EXIT event; END IF;
+                IF (df | cf) & 65568 <> 0 THEN
+                    IF df & 32 <> 0 THEN code := 65; EXIT event; END IF;
+                    IF cf & 32 <> 0 THEN code := 66; EXIT event; END IF;
+                    IF df & 65540 = 65536 THEN code := 200; EXIT event; END IF;
+                    IF cf & 65540 = 65540 THEN code := 201; EXIT event; END IF;
+                END IF;
+                over := amount < 0;
+                IF f & 48 <> 0 THEN        -- balancing: as much as is there, at most what is asked
+                    IF over THEN amount := most; over := false; END IF;
+                    IF f & 16 <> 0 THEN amount := least(amount, greatest(0, a_c[d] - a_d[d] - a_dp[d])); END IF;
+                    IF f & 32 <> 0 THEN amount := least(amount, greatest(0, a_d[c] - a_c[c] - a_cp[c])); END IF;
+                END IF;
+                IF f & 2 <> 0 THEN
+                    IF over OR amount > most - a_dp[d] THEN code := 47; EXIT event; END IF;
+                    IF amount > most - a_cp[c] THEN code := 48; EXIT event; END IF;
+                END IF;
+                IF over OR amount > most - a_d[d] THEN code := 49; EXIT event; END IF;
+                IF amount > most - a_c[c] THEN code := 50; EXIT event; END IF;
+                IF amount > most - a_dp[d] - a_d[d] THEN code := 51; EXIT event; END IF;
+                IF amount > most - a_cp[c] - a_c[c] THEN code := 52; EXIT event; END IF;
+                IF wait > 0 AND wait > (most - now_ns) / 1000000000 THEN code := 53; EXIT event; END IF;
+                IF df & 2 <> 0 AND a_dp[d] + a_d[d] + amount > a_c[d] THEN code := 54; EXIT event; END IF;
+                IF cf & 4 <> 0 AND a_cp[c] + a_c[c] + amount > a_d[c] THEN code := 55; EXIT event; END IF;
+                kind := CASE WHEN f & 2 <> 0 THEN 'HOLD' ELSE 'MOVE' END;
+                released := 0; rest := CASE WHEN f & 2 <> 0 THEN amount ELSE 0 END; slot := NULL;
+                expires := CASE WHEN wait > 0 THEN now_ns + wait * 1000000000 END;
+                d128 := d128s[i]; d64 := d64s[i]; d32 := d32s[i];
+            END IF;
+
+            IF chain > 0 THEN              -- remember what to go back to if a later event of the chain fails
+                undo := undo + 1;
+                u_k[undo] := d; u_dp[undo] := a_dp[d]; u_d[undo] := a_d[d]; u_cp[undo] := a_cp[d]; u_c[undo] := a_c[d];
+                u_seq[undo] := a_seq[d]; u_head[undo] := a_head[d]; u_flags[undo] := a_flags[d]; u_slot[undo] := NULL;
+                undo := undo + 1;
+                u_k[undo] := c; u_dp[undo] := a_dp[c]; u_d[undo] := a_d[c]; u_cp[undo] := a_cp[c]; u_c[undo] := a_c[c];
+                u_seq[undo] := a_seq[c]; u_head[undo] := a_head[c]; u_flags[undo] := a_flags[c];
+                u_slot[undo] := slot; u_rest[undo] := s_rest[slot]; u_end[undo] := s_end[slot];
+            END IF;
+            IF kind = 'HOLD' THEN
+                a_dp[d] := a_dp[d] + amount; a_cp[c] := a_cp[c] + amount;
+                IF f & 64 <> 0 THEN a_flags[d] := df | 32; END IF;
+                IF f & 128 <> 0 THEN a_flags[c] := cf | 32; END IF;
+            ELSIF kind = 'MOVE' THEN
+                a_d[d] := a_d[d] + amount; a_c[c] := a_c[c] + amount;
+            ELSE
+                a_dp[d] := a_dp[d] - released; a_cp[c] := a_cp[c] - released;
+                s_rest[slot] := rest;
+                IF kind = 'POST' THEN
+                    a_d[d] := a_d[d] + amount; a_c[c] := a_c[c] + amount;
+                    IF f & 65536 = 0 OR rest = 0 THEN s_end[slot] := kind; END IF;
+                ELSE
+                    s_end[slot] := kind;
+                    IF x_flags & 64 <> 0 THEN a_flags[d] := df & ~32; END IF;
+                    IF x_flags & 128 <> 0 THEN a_flags[c] := a_flags[c] & ~32; END IF;
+                END IF;
+            END IF;
+            a_seq[d] := a_seq[d] + 1; a_seq[c] := a_seq[c] + 1;
+            says := uuid_send(id) || convert_to(kind, 'UTF8') || CASE WHEN pend = none THEN '' ELSE uuid_send(pend) END
+                || uuid_send(dr) || uuid_send(cr) || int8send(amount) || int8send(released) || int8send(rest) || int4send(f)
+                || int8send(wait) || int8send(book) || int4send(mark) || uuid_send(d128) || int8send(d64) || int8send(d32)
+                || int8send(stamp);
+            a_head[d] := sha256(a_head[d] || says || int8send(a_seq[d]) || int8send(a_dp[d]) || int8send(a_d[d])
+                || int8send(a_cp[d]) || int8send(a_c[d]));
+            a_head[c] := sha256(a_head[c] || says || int8send(a_seq[c]) || int8send(a_dp[c]) || int8send(a_d[c])
+                || int8send(a_cp[c]) || int8send(a_c[c]));
+            has_timeout := has_timeout OR expires IS NOT NULL;
+            ends_timeout := ends_timeout OR (pend <> none AND x_expires IS NOT NULL);
+            o := o + 1; at_o[i] := o; o_hold[o] := x;
+            o_id[o] := id; o_pend[o] := pend; o_wait[o] := wait; o_f[o] := f; o_stamp[o] := stamp;
+            o_dr[o] := dr; o_cr[o] := cr; o_amount[o] := amount; o_released[o] := released; o_rest[o] := rest;
+            o_expires[o] := expires; o_book[o] := book; o_mark[o] := mark; o_128[o] := d128; o_64[o] := d64; o_32[o] := d32;
+            o_kind[o] := kind; o_dseq[o] := a_seq[d]; o_cseq[o] := a_seq[c];
+            o_ddp[o] := a_dp[d]; o_dd[o] := a_d[d]; o_dcp[o] := a_cp[d]; o_dc[o] := a_c[d];
+            o_cdp[o] := a_dp[c]; o_cd[o] := a_d[c]; o_ccp[o] := a_cp[c]; o_cc[o] := a_c[c];
+            o_dhash[o] := a_head[d]; o_chash[o] := a_head[c];
+        END event;
+        codes[i] := code;
+        IF code <> 0 THEN
+            -- What may pass (no such account or hold yet, too little money, closed, frozen) spends the id for ever.
+            IF code IN (21, 22, 25, 54, 55, 65, 66, 200, 201) THEN
+                lost := coalesce(lost, array_fill(NULL::int, ARRAY[n])); lost[i] := code;
+            END IF;
+            IF chain > 0 AND NOT broken THEN
+                broken := true; o := chain_o;
+                WHILE undo > 0 LOOP
+                    d := u_k[undo]; a_dp[d] := u_dp[undo]; a_d[d] := u_d[undo]; a_cp[d] := u_cp[undo]; a_c[d] := u_c[undo];
+                    a_seq[d] := u_seq[undo]; a_head[d] := u_head[undo]; a_flags[d] := u_flags[undo];
+                    IF u_slot[undo] IS NOT NULL THEN
+                        s_rest[u_slot[undo]] := u_rest[undo]; s_end[u_slot[undo]] := u_end[undo];
+                    END IF;
+                    undo := undo - 1;
+                END LOOP;
+                FOR j IN chain .. i - 1 LOOP
+                    codes[j] := 1; s_rest[j] := NULL; s_end[j] := NULL;
+                END LOOP;
+            END IF;
+        END IF;
+        IF f & 1 = 0 THEN
+            chain := 0; broken := false;
+        END IF;
+    END LOOP;
+
+    -- 5. What was accepted, in one statement each; every account that moved is written once.
+    IF o > 0 THEN
+        INSERT INTO escrow.ledger_transfer
+        SELECT w.id, w.dr, w.cr, nullif(w.pend, none), w.d128, w.amount, w.released, w.rest, w.wait, w.expires, w.book, w.d64,
+               w.d32, w.stamp, w.dseq, w.cseq, w.ddp, w.dd, w.dcp, w.dc, w.cdp, w.cd, w.ccp, w.cc, w.mark, w.f, w.kind,
+               w.dhash, w.chash
+          FROM unnest(o_id, o_dr, o_cr, o_pend, o_128, o_amount, o_released, o_rest, o_wait, o_expires, o_book, o_64, o_32,
+                      o_stamp, o_dseq, o_cseq, o_ddp, o_dd, o_dcp, o_dc, o_cdp, o_cd, o_ccp, o_cc, o_mark, o_f, o_kind,
+                      o_dhash, o_chash) WITH ORDINALITY
+               AS w(id, dr, cr, pend, d128, amount, released, rest, wait, expires, book, d64, d32, stamp, dseq, cseq,
+                    ddp, dd, dcp, dc, cdp, cd, ccp, cc, mark, f, kind, dhash, chash, at)
+         WHERE w.at <= o;
+        UPDATE escrow.ledger_account a
+           SET debits_pending = w.dp, debits_posted = w.d, credits_pending = w.cp, credits_posted = w.c, last_seq = w.seq,
+               head = w.head, flags = w.flags
+          FROM unnest(a_id, a_dp, a_d, a_cp, a_c, a_seq, a_head, a_flags, was_seq)
+               AS w(id, dp, d, cp, c, seq, head, flags, was)
+         WHERE a.id = w.id AND w.seq > w.was;
+        IF has_timeout THEN
+            INSERT INTO escrow.ledger_due
+            SELECT w.id, w.expires FROM unnest(o_id, o_expires) WITH ORDINALITY AS w(id, expires, at)
+             WHERE w.at <= o AND w.expires IS NOT NULL;
+        END IF;
+        IF ends_timeout THEN
+            DELETE FROM escrow.ledger_due q USING unnest(o_pend, o_rest) WITH ORDINALITY AS w(pend, rest, at)
+             WHERE w.at <= o AND q.transfer = w.pend AND w.rest = 0;
+        END IF;
+    END IF;
+    IF lost IS NOT NULL THEN
+        INSERT INTO escrow.ledger_failed
+        SELECT w.id, w.code, w.stamp FROM unnest(ids, lost, stamps) AS w(id, code, stamp) WHERE w.code IS NOT NULL
+            ON CONFLICT DO NOTHING;
+    END IF;
+    IF due > 0 THEN
+        codes := codes[due + 1 :]; stamps := stamps[due + 1 :];
+    END IF;
+END $$;
+
+-- One call for a single caller outside any transaction: the work commits without waiting for the disk, so its locks go at
+-- once; then the answer waits until the log is on disk. Later work that builds on this lies behind it in the same log, so
+-- no answer is ever given for what a crash would lose. Roughly: a busy account is no slower than a quiet one.
+CREATE PROCEDURE escrow.ledger_commit_transfers(
+    ids uuid[], debits uuid[], credits uuid[], amounts bigint[], pendings uuid[], d128s uuid[], d64s bigint[], d32s bigint[],
+    waits bigint[], books bigint[], marks int[], asks int[], refused int[], INOUT codes int[], INOUT stamps bigint[]
+) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    SELECT r.codes, r.stamps INTO codes, stamps
+      FROM escrow.ledger_create_transfers(ids, debits, credits, amounts, pendings, d128s, d64s, d32s, waits, books, marks,
+                                          asks, refused) r;
+    COMMIT;
+    PERFORM pg_logical_emit_message(false, 'ledger', '', true);
+END $$;
+
+-- Create accounts, in their order; each gets its code and its time. Columns as of transfers.
+CREATE FUNCTION escrow.ledger_create_accounts(
+    ids uuid[], d128s uuid[], d64s bigint[], d32s bigint[], books bigint[], marks int[], asks int[], refused int[],
+    late int[], OUT codes int[], OUT stamps bigint[]
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, escrow, pg_temp SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    n int := coalesce(cardinality(ids), 0);
+    base bigint;
+    same int[]; e_128 uuid[]; e_64 bigint[]; e_32 bigint[]; e_book bigint[]; e_mark int[]; e_flags int[]; e_stamp bigint[];
+    made boolean[];
+    chain int := 0; broken boolean := false;
+    i int; j int; f int; code int; f_128 uuid; f_64 bigint; f_32 bigint; f_book bigint; f_mark int; f_flags int;
+    f_stamp bigint;
+BEGIN
+    IF n > 8192 THEN
+        RAISE EXCEPTION 'LEDGER_BATCH_TOO_LONG: % accounts, at most 8192', n USING ERRCODE = 'program_limit_exceeded';
+    END IF;
+    codes := array_fill(0, ARRAY[n]); stamps := array_fill(0::bigint, ARRAY[n]); made := array_fill(false, ARRAY[n]);
+    IF n = 0 THEN
+        RETURN;
+    END IF;
+    SELECT array_agg(w.prev), array_agg(w.user_data_128), array_agg(w.user_data_64), array_agg(w.user_data_32),
+           array_agg(w.ledger), array_agg(w.code), array_agg(w.flags), array_agg(w.timestamp)
+      INTO same, e_128, e_64, e_32, e_book, e_mark, e_flags, e_stamp
+      FROM (SELECT u.i, (lag(u.i) OVER (PARTITION BY u.id ORDER BY u.i))::int AS prev, a.user_data_128, a.user_data_64,
+                   a.user_data_32, a.ledger, a.code, a.flags, a.timestamp
+              FROM unnest(ids) WITH ORDINALITY u(id, i) LEFT JOIN escrow.ledger_account a ON a.id = u.id ORDER BY u.i) w;
+    base := greatest((extract(epoch FROM exchange.now()) * 1000000)::bigint * 1000,
+                     (SELECT max(a.timestamp) FROM escrow.ledger_account a),
+                     (SELECT max(t.timestamp) FROM escrow.ledger_transfer t));
+    FOR i IN 1 .. n LOOP
+        f := asks[i]; code := 0; stamps[i] := base + i;
+        IF f & 1 <> 0 AND chain = 0 THEN
+            chain := i; broken := false;
+        END IF;
+        <<event>>
+        BEGIN
+            IF f & 1 <> 0 AND i = n THEN code := 2; EXIT event; END IF;
+            IF broken THEN code := 1; EXIT event; END IF;
+            IF refused[i] <> 0 THEN code := refused[i]; EXIT event; END IF;
+            IF f & ~65583 <> 0 THEN code := 5; EXIT event; END IF;
+            IF ids[i] = '00000000-0000-0000-0000-000000000000' THEN code := 6; EXIT event; END IF;
+            IF ids[i] = 'ffffffff-ffff-ffff-ffff-ffffffffffff' THEN code := 7; EXIT event; END IF;
+            j := same[i];
+            WHILE j IS NOT NULL AND NOT made[j] LOOP
+                j := same[j];
+            END LOOP;
+            IF e_flags[i] IS NOT NULL OR j IS NOT NULL THEN
+                IF e_flags[i] IS NOT NULL THEN
+                    f_flags := e_flags[i]; f_128 := e_128[i]; f_64 := e_64[i]; f_32 := e_32[i]; f_book := e_book[i];
+                    f_mark := e_mark[i]; f_stamp := e_stamp[i];
+                ELSE
+                    f_flags := asks[j]; f_128 := d128s[j]; f_64 := d64s[j]; f_32 := d32s[j]; f_book := books[j];
+                    f_mark := marks[j]; f_stamp := stamps[j];
+                END IF;
+                code := CASE WHEN f <> f_flags THEN 15 WHEN d128s[i] <> f_128 THEN 16 WHEN d64s[i] <> f_64 THEN 17
+                             WHEN d32s[i] <> f_32 THEN 18 WHEN books[i] <> f_book THEN 19 WHEN marks[i] <> f_mark THEN 20
+                             ELSE 21 END;
+                IF code = 21 THEN stamps[i] := f_stamp; END IF;
+                EXIT event;
+            END IF;
+            IF f & 6 = 6 THEN code := 8; EXIT event; END IF;
+            IF late[i] <> 0 THEN code := late[i]; EXIT event; END IF;  -- balances that are not zero
+            IF books[i] = 0 THEN code := 13; EXIT event; END IF;
+            IF marks[i] = 0 THEN code := 14; EXIT event; END IF;
+            made[i] := true;
+        END event;
+        codes[i] := code;
+        IF code <> 0 AND chain > 0 AND NOT broken THEN
+            broken := true;
+            FOR j IN chain .. i - 1 LOOP
+                codes[j] := 1; made[j] := false;
+            END LOOP;
+        END IF;
+        IF f & 1 = 0 THEN
+            chain := 0; broken := false;
+        END IF;
+    END LOOP;
+    INSERT INTO escrow.ledger_account (id, user_data_128, user_data_64, user_data_32, ledger, timestamp, code, flags, head)
+    SELECT w.id, w.d128, w.d64, w.d32, w.book, w.stamp, w.mark, w.f,
+           escrow.ledger_genesis(w.id, w.book, w.mark, w.f, w.d128, w.d64, w.d32)
+      FROM unnest(ids, d128s, d64s, d32s, books, stamps, marks, asks, codes)
+           AS w(id, d128, d64, d32, book, stamp, mark, f, code) WHERE w.code = 0;
+END $$;
+
+-- Freeze an account, or lift the freeze: money may come in, none may leave. The same state again changes nothing.
+CREATE FUNCTION escrow.ledger_freeze_account(account_id uuid, to_frozen boolean, why text, who text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, escrow, pg_temp AS $$
+DECLARE
+    was int;
+BEGIN
+    SELECT a.flags INTO was FROM escrow.ledger_account a WHERE a.id = account_id FOR NO KEY UPDATE;
+    IF was IS NULL OR (was & 65536 <> 0) = to_frozen THEN
+        RETURN was IS NOT NULL;
+    END IF;
+    INSERT INTO escrow.ledger_freeze
+    SELECT account_id, coalesce(max(z.no), 0) + 1, to_frozen, why, who, exchange.now()
+      FROM escrow.ledger_freeze z WHERE z.account = account_id;
+    UPDATE escrow.ledger_account a SET flags = a.flags # 65536 WHERE a.id = account_id;
+    RETURN true;
+END $$;
