@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from exchange_api import desk, disputes, office, payments, people, problem, subscriptions
+from exchange_api import desk, disputes, evidence, office, payments, people, problem, subscriptions
 from exchange_api.guard import Guard
 from exchange_api.open_contract.door import OpenDoor
 from exchange_api.partners import partner_routes
@@ -31,6 +31,7 @@ def make_app(hub: Hub) -> FastAPI:
         office.router,
         payments.router,
         desk.router,
+        evidence.router,
         subscriptions.router,
     ):
         app.include_router(each)

@@ -145,3 +145,22 @@ def content_of(uow: UnitOfWork, row: Mapping[Any, Any]) -> bytes:
     if row["data_key"] is None:
         raise Erased(f"the content of message {row['id']} was erased")
     return vault_of(uow).open(bytes(row["data_key"]), bytes(row["content"]), row["id"])
+
+
+def rewrap(uow: UnitOfWork, most: int = 1000) -> int:
+    """Wrap up to ``most`` data keys of each table by the current wrapping key; returns how many were still under another."""
+    vault = vault_of(uow)
+    done = 0
+    for table in ("inbox", "outbox", "outbox_attempt"):
+        rows = uow.all(
+            f"SELECT ctid::text AS place, data_key FROM exchange.{table} WHERE substr(data_key, 1, {ID_BYTES}) <> :id"
+            " LIMIT :most FOR UPDATE",
+            id=vault.current_id,
+            most=most,
+        )
+        uow.execute_many(
+            f"UPDATE exchange.{table} SET data_key = :data_key WHERE ctid = CAST(:place AS tid)",
+            [{"place": row["place"], "data_key": vault.rewrap(bytes(row["data_key"]))} for row in rows],
+        )
+        done += len(rows)
+    return done

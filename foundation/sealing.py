@@ -7,17 +7,20 @@ writer and nothing waits. A sealer that dies leaves nothing: all of a batch is o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import orjson
+from cryptography.x509 import Certificate
 from sqlalchemy import RowMapping
 
 from foundation import merkle
+from foundation.evidence_container import batch_json, stamped_manifest
 from foundation.journal import SHARDS
 from foundation.unit_of_work import UnitOfWork
+from foundation.verify_evidence import Broken, check_stamp
 
 GENESIS = b"\0" * 32
 # Lines sealed in one transaction; with what it takes from the database and back, about 15 MB.
@@ -192,3 +195,39 @@ def verify_day(uow: UnitOfWork, day: str) -> Flaw | None:
                 shard, ends.get(shard, (0, GENESIS))[0] + 1, "the chain does not end where it was sealed"
             )
     return None
+
+
+def verify_seals(uow: UnitOfWork, day: str, authorities: Sequence[Certificate]) -> tuple[int, int, str]:
+    """Stamped and unstamped batches that hold lines of that day, and the first flaw among them ("" when there is none).
+
+    A line is in its batch at its place, the batch's leaves give its root, and the time stamp is over that root: who
+    writes lines and chains anew has no stamp for it. ``authorities``: certificates whose time stamps are trusted.
+    """
+    places: dict[int, list[tuple[int, bytes]]] = {}
+    lines = uow.conn.exec_driver_sql(
+        "SELECT batch, leaf, hash FROM exchange.journal WHERE day = %s AND no IS NOT NULL ORDER BY shard, no",
+        (day,),
+        execution_options={"yield_per": 5000},
+    )
+    for line in lines.mappings():
+        places.setdefault(line["batch"], []).append((line["leaf"], bytes(line["hash"])))
+    stamped = 0
+    for no in sorted(places):
+        row = uow.one("SELECT * FROM exchange.journal_batch WHERE no = :no", no=no)
+        if row is None:
+            return stamped, 0, f"batch {no} is missing"
+        leaves = bytes(row["leaves"])
+        for leaf, hashed in places[no]:
+            if leaves[leaf * 32 : leaf * 32 + 32] != hashed:
+                return stamped, 0, f"batch {no}: its leaf {leaf} is not the line's hash"
+        if merkle.root_of([leaves[at : at + 32] for at in range(0, len(leaves), 32)]) != bytes(row["root"]):
+            return stamped, 0, f"batch {no}: its leaves do not give its root"
+        if row["token"] is None:
+            continue
+        manifest = stamped_manifest(batch_json(no, row["lines"], bytes(row["root"])))
+        try:
+            check_stamp(bytes(row["token"]), hashlib.sha256(manifest).digest(), tuple(authorities))
+        except Broken as broken:
+            return stamped, 0, f"batch {no}: {broken}"
+        stamped += 1
+    return stamped, len(places) - stamped, ""

@@ -448,6 +448,11 @@ def _read(paths: Sequence[Path]) -> Certificates:
     return [one for path in paths for one in x509.load_pem_x509_certificates(path.read_bytes())]
 
 
+def files_of(paths: Sequence[Path]) -> list[Path]:
+    """The files named, and the containers in the folders named."""
+    return [one for path in paths for one in (sorted(path.glob("*.asice")) if path.is_dir() else [path])]
+
+
 def main() -> int:
     """The command; exit code 0 when every container verifies, 1 when one does not."""
     parser = argparse.ArgumentParser(description="Verify evidence containers, offline")
@@ -458,11 +463,7 @@ def main() -> int:
     parser.add_argument("containers", type=Path, nargs="+", help="files, or folders of .asice files")
     told = parser.parse_args()
     trust = Trust(_read(told.hub), _read(told.tsa))
-    files = [
-        each
-        for path in told.containers
-        for each in (sorted(path.glob("*.asice")) if path.is_dir() else [path])
-    ]
+    files = files_of(told.containers)
     bad = 0
     for path in files:
         report = verify(path.read_bytes(), trust)

@@ -17,6 +17,7 @@ import case_registry
 from foundation.directory import Partner
 from foundation.journal import disclose
 from foundation.unit_of_work import UnitOfWork
+from hub.evidence import evidence
 from schemas.findings import Finding, Refused
 
 Plain = dict[str, Any]
@@ -229,4 +230,5 @@ OPERATIONS: dict[str, Callable[[UnitOfWork, Partner, Plain], Plain | bytes]] = {
     "query": query,
     "missing": missing,
     "messages": messages,
+    "evidence": evidence,
 }

@@ -17,7 +17,7 @@ from schemas.open_contract import NAMESPACE, Message
 
 CONTRACT = Path(__file__).resolve().parent / "contract"
 # Operations of the contract, each with an element of its name and one named …_response in operations.xsd.
-OPERATIONS = ("submit", "correction", "withdrawal", "status", "receipt", "query", "missing")
+OPERATIONS = ("submit", "correction", "withdrawal", "status", "receipt", "query", "missing", "evidence")
 _XS = 'xmlns:xs="http://www.w3.org/2001/XMLSchema"'
 
 

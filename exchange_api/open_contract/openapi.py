@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from hub.evidence import CONTAINER
 from schemas.open_contract import Message
 
 _ID = {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,100}$"}
@@ -126,6 +127,7 @@ def _paths() -> dict[str, Any]:
         "/open/v1/withdrawals": _given("Take back what an earlier message said (kind withdrawal)"),
         "/open/v1/messages/{message_id}": _asked("Status, by your id", "Status", message),
         "/open/v1/messages/{message_id}/receipt": _asked("Receipt, by your id", "Receipt", message),
+        "/open/v1/messages/{message_id}/evidence": _evidence(message),
         "/open/v1/receipts/{receipt_no}": _asked("Receipt, by its number", "Receipt", receipt),
         "/open/v1/receipts/{receipt_no}/message": _asked(
             "Status, by the receipt's number", "Status", receipt
@@ -137,6 +139,19 @@ def _paths() -> dict[str, Any]:
             _in_path("number", {"type": "string", "maxLength": 100}),
         ),
     }
+
+
+def _evidence(message: dict[str, Any]) -> dict[str, Any]:
+    way = _in_query(
+        "way", {"enum": ["in", "out"], "default": "in", "description": "sent by you, or sent to you"}
+    )
+    told = _asked("What became of a message, to be checked offline (ASiC-E)", "Status", message, way)
+    told["get"]["responses"]["200"] = {
+        "description": "the container; 409 EVIDENCE_NOT_READY until it is sealed and stamped, about a second",
+        "content": {CONTAINER: {"schema": {"type": "string", "format": "binary"}}},
+        "headers": _RATE,
+    }
+    return told
 
 
 @cache

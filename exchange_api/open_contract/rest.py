@@ -17,6 +17,7 @@ from exchange_api.open_contract.taking import Desk, Plain
 from exchange_api.open_contract.wire import Answer, Request
 from foundation.directory import Partner
 from foundation.unit_of_work import unit_of_work
+from hub.evidence import CONTAINER
 from hub.operations import OPERATIONS
 from hub.pipeline import Hub
 from schemas.findings import Finding, Refused
@@ -34,13 +35,14 @@ GIVEN = {
 ASKED: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(rf"{PREFIX}/messages/(?P<message_id>[^/]+)"), "status"),
     (re.compile(rf"{PREFIX}/messages/(?P<message_id>[^/]+)/receipt"), "receipt"),
+    (re.compile(rf"{PREFIX}/messages/(?P<message_id>[^/]+)/evidence"), "evidence"),
     (re.compile(rf"{PREFIX}/receipts/(?P<receipt_no>[^/]+)"), "receipt"),
     (re.compile(rf"{PREFIX}/receipts/(?P<receipt_no>[^/]+)/message"), "status"),
     (re.compile(rf"{PREFIX}/messages"), "messages"),
     (re.compile(rf"{PREFIX}/missing"), "missing"),
     (re.compile(rf"{PREFIX}/disputes/(?P<number>[^/]+)"), "query"),
 )
-_PARAMETERS = {"messages": ("cursor", "limit"), "missing": ("cursor",)}
+_PARAMETERS = {"messages": ("cursor", "limit"), "missing": ("cursor",), "evidence": ("way",)}
 _STATUS = {"ACCEPTED": 202, "DUPLICATE": 200}
 
 
@@ -123,7 +125,8 @@ async def _ask(desk: Desk, request: Request, operation: str, named: dict[str, st
     if operation == "status":
         return tagged(request, orjson.dumps(await desk.status(partner, asked)), JSON)
     told = await to_thread.run_sync(perform, desk.hub, operation, partner, asked)
-    return tagged(request, told if isinstance(told, bytes) else orjson.dumps(told), JSON)
+    media = CONTAINER.encode() if operation == "evidence" else JSON
+    return tagged(request, told if isinstance(told, bytes) else orjson.dumps(told), media)
 
 
 def perform(hub: Hub, operation: str, partner: Partner, asked: Plain) -> Any:
@@ -141,6 +144,8 @@ def _query(request: Request, operation: str) -> Plain:
                 Finding("UNKNOWN_FIELD", f"query {name[:40]}", "not known here", ", ".join(allowed) or "none")
             )
         found[name] = value
+    if found.get("way", "in") not in ("in", "out"):
+        raise Refused(Finding("SCHEMA_VIOLATION", "query way", found["way"][:20], "in or out"))
     limit = found.get("limit", "1")
     if not re.fullmatch(r"[0-9]{1,4}", limit) or not 1 <= int(limit) <= 100:
         raise Refused(Finding("SCHEMA_VIOLATION", "query limit", limit[:20], "1 to 100"))

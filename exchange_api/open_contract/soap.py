@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import Any, cast
 from xml.sax.saxutils import escape, quoteattr
@@ -26,7 +27,7 @@ PATH = "/open/soap"
 MEDIA = {"text/xml": SOAP11, "application/soap+xml": SOAP12}
 _PREFIX = f"{{{NAMESPACE}}}"
 _ACTION = re.compile(r'action\s*=\s*"([^"]*)"')
-_STEP = re.compile(r"/(?:\*|[A-Za-z0-9]+:)?([A-Za-z_0-9]+|\*)?(\[\d+\])?")
+_FIRST_STEP = re.compile(r"^/[^/]*")
 _ONE_OF = {"findings": "finding", "disputes": "dispute", "gaps": "gap"}
 # Answers whose content is wrapped in an element of its own.
 _WRAPPED = {"status": "status", "query": "dispute"}
@@ -128,8 +129,9 @@ def _check_schema(payload: Element) -> None:
 
 
 def _place(path: str | None, payload: Element) -> str:
-    """Where the schema found it, by names: libxml2 tells /*/*[1]/…; read from the element itself."""
-    found = payload.getroottree().xpath(path) if path else []
+    """Where the schema found it, by names: libxml2 tells /*/*[1]/… below the element that was checked."""
+    rest = _FIRST_STEP.sub("", path or "")
+    found = payload.xpath(f".{rest}", namespaces={"ns": NAMESPACE}) if rest else []
     element = found[0] if isinstance(found, list) and found else payload
     steps: list[str] = []
     node: Any = element
@@ -141,7 +143,7 @@ def _place(path: str | None, payload: Element) -> str:
         if node is payload:
             break
         node = parent
-    return "Envelope/Body/" + "/".join(reversed(steps))
+    return "/Envelope/Body/" + "/".join(reversed(steps))
 
 
 async def _take(
@@ -173,6 +175,8 @@ async def _ask(desk: Desk, identity: Identity, operation: str, payload: Element,
         told: Any = await desk.status(identity.partner, asked)
     else:
         told = await to_thread.run_sync(perform, desk.hub, operation, identity.partner, asked)
+    if operation == "evidence":
+        told = {"container": base64.b64encode(told).decode()}
     if isinstance(told, bytes):
         return Answer(200, envelope(_receipt(operation, told), soap), media_of(soap))
     inner = _xml(told)

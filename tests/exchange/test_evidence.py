@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import shutil
 import subprocess
@@ -23,8 +24,11 @@ from foundation.sealing import seal
 from foundation.unit_of_work import unit_of_work
 from foundation.verify_evidence import SIGNATURE, SIGNED, STAMP, STAMPED, Trust, packed, verify
 from hub import evidence
+from hub.applying import apply_due
 from schemas.findings import Refused
 from tests.exchange.evidence_side import EvidenceWorld, evidence_world
+from tests.exchange.open_side import OpenSide, at_story_start, message, served, told
+from tests.exchange.partner_side import enter_with_keys
 
 pytestmark = pytest.mark.slow
 
@@ -51,9 +55,9 @@ def test_messages_in_and_out_verify(world: EvidenceWorld) -> None:
     taken, refused = world.take(1), world.take(2, b"\x00\xff not readable", "REFUSED")
     sent, given_up = world.send(1), world.send(2, "PERMANENT")
     world.seal()
-    for message, way, fate in ((taken, "in", "applied"), (refused, "in", "refused"), (sent, "out", "sent"),
+    for each, way, fate in ((taken, "in", "applied"), (refused, "in", "refused"), (sent, "out", "sent"),
                                (given_up, "out", "given_up")):  # fmt: skip
-        report = verify(world.container(message, way), world.trust)  # type: ignore[arg-type]
+        report = verify(world.container(each, way), world.trust)  # type: ignore[arg-type]
         assert report.findings == [] and report.told["fate"] == fate
     parts = parts_of(world.container(refused))
     assert parts["message.bin"] == b"\x00\xff not readable" and b"R00" not in parts["outcome.json"]
@@ -206,6 +210,37 @@ def test_a_partner_gets_its_own_messages_only(world: EvidenceWorld) -> None:
         for caller_now, asked in ((stranger, "m-1"), (caller, "m-9"), (caller, "")):
             with pytest.raises(Refused, match="NOT_FOUND"):
                 evidence.evidence(uow, caller_now, {"message_id": asked})
+
+
+@pytest.mark.parametrize("protocol", ["rest", "soap"])
+def test_partners_ask_for_it_over_both_protocols(world: EvidenceWorld, engine: Engine, protocol: str) -> None:
+    with unit_of_work(engine) as uow:
+        enter_with_keys(uow, limits={"calls_per_s": 1000, "burst": 1000})
+    with served(world.hub) as url:
+        side = OpenSide(url, at_story_start(engine))
+
+        def asked(message_id: str, way: str) -> tuple[int, bytes]:
+            if protocol == "rest":
+                reply = side.get(f"/open/v1/messages/{message_id}/evidence?way={way}")
+                return reply.status_code, reply.content
+            reply = side.soap("evidence", f"<message_id>{message_id}</message_id><way>{way}</way>")
+            return reply.status_code, base64.b64decode(told(reply).get("container", ""))
+
+        receipt = side.post(message(1))
+        assert receipt.status_code == 202
+        apply_due(world.hub)
+        world.send(1)
+        early = side.get("/open/v1/messages/M-1/evidence")
+        assert early.status_code == 409 and early.json()["code"] == "EVIDENCE_NOT_READY"
+        world.seal()
+        for name, way, fate in (("M-1", "in", "applied"), ("o-1", "out", "sent")):
+            status, container = asked(name, way)
+            assert status == 200
+            report = verify(container, world.trust)
+            assert report.findings == [] and report.told["fate"] == fate
+        parts = parts_of(asked("M-1", "in")[1])
+        assert parts["receipt.json"] == receipt.content
+        assert asked("M-2", "in")[0] in (404, 500)  # SOAP 1.1 says 500 for a fault
 
 
 def test_the_verifier_runs_by_itself_and_without_network(world: EvidenceWorld, tmp_path: Path) -> None:
