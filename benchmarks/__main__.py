@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import signal
 import sys
 
 from rich.console import Console
@@ -32,6 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
             doc = (importlib.import_module(f"benchmarks.{name}").__doc__ or "").strip().splitlines()[0]
             print(f"{name:12} {doc}")
         return 0
+    # Asked to end, it takes down what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     module = importlib.import_module(f"benchmarks.{asked.name}")
     extra = {"runs": asked.runs} if asked.runs is not None and asked.name == "money" else {}
     result: Result = module.run(quick=asked.quick, seed=asked.seed, **extra)
