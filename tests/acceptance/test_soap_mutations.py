@@ -66,9 +66,12 @@ CASES: dict[str, tuple[Sender, Callable[[], list[bytes]], Wrap]] = {
 }
 
 
-def _attacks(sender: Sender, contents: list[bytes], wrap: Wrap, seed: int) -> Iterator[Attack]:
+def attacks(
+    sender: Sender, contents: list[bytes], wrap: Wrap, seed: int, many: int = EACH_SERVICE
+) -> Iterator[Attack]:
+    """Mutations of these contents by the seed."""
     chance = Random(seed)
-    for number in range(EACH_SERVICE):
+    for number in range(many):
         content = chance.choice(contents)
         headers = dict(sender.headers)
         if chance.random() < 0.5:
@@ -89,5 +92,5 @@ def test_mutations(api: Api, case: str) -> None:
     seed = secrets.randbits(32)
     print(f"seed {seed}")
     sender, contents, wrap = CASES[case]
-    wrong = judge(api, sender, _attacks(sender, contents(), wrap, seed))
+    wrong = judge(api, sender, attacks(sender, contents(), wrap, seed))
     assert not wrong, f"seed {seed}\n" + "\n".join(wrong)
