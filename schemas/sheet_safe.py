@@ -10,7 +10,8 @@ import openpyxl
 from lxml import etree
 
 from schemas.findings import Finding, Refused
-from schemas.xml_safe import ZipLimits, parse_xml, read_zip_safe
+from schemas.xml_safe import parse_xml
+from schemas.zip_safe import ZipLimits, read_zip_safe
 
 Cell = str | int | Decimal | datetime | date | bool | None
 _LIMITS = ZipLimits(entries=200, entry_bytes=12_000_000, total_bytes=24_000_000, ratio=200)

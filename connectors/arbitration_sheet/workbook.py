@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from lxml import etree
 
 from schemas.findings import Finding, Refused
-from schemas.xml_safe import ZipLimits, parse_xml, read_zip_safe
+from schemas.xml_safe import parse_xml
+from schemas.zip_safe import ZipLimits, read_zip_safe
 
 LIMITS = ZipLimits(entries=500, entry_bytes=20_000_000, total_bytes=60_000_000, ratio=500)
 MAX_ROWS, MAX_COLUMNS = 50_000, 200

@@ -17,7 +17,7 @@ from schemas.exchange import RawMessage
 from schemas.findings import Finding, Refused
 from schemas.sheet_safe import is_sheet
 from schemas.soap import Envelope, action_contradicts, read_envelope
-from schemas.xml_safe import ZipLimits, read_zip_safe
+from schemas.zip_safe import ZipLimits, read_zip_safe
 
 MESSAGE_BYTES = 30 * 1024 * 1024
 ZIP_BYTES = 20 * 1024 * 1024

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.findings import Refused
-from schemas.xml_safe import ZipLimits, parse_json_strict, parse_xml, read_zip_safe
+from schemas.xml_safe import parse_json_strict, parse_xml
+from schemas.zip_safe import ZipLimits, read_zip_safe
 
 
 def codes(call, *args, **kwargs):

@@ -14,7 +14,7 @@ from escrow.rails.alipay.replies import moment
 from schemas.canonical import sha256_hex
 from schemas.findings import Finding, Refused
 from schemas.money import Fen
-from schemas.xml_safe import read_zip_safe
+from schemas.zip_safe import read_zip_safe
 
 MAX_BYTES = 64 * 1024 * 1024
 _TRADE, _OURS, _KIND, _TITLE = "支付宝交易号", "商户订单号", "业务类型", "商品名称"
