@@ -7,7 +7,7 @@ import sys
 import typer
 from sqlalchemy.exc import OperationalError
 
-from hub.cli import disputes, doctor, evidence, ingest, partner, partners, status, stories
+from hub.cli import disputes, doctor, evidence, ingest, partner, partners, sandbox, status, stories
 from hub.context import NoDatabase
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command("import-office", help="Load the office's own mediation records (csv)
 app.command("story", help="Play stories through the real wire. 演练故事。")(stories.story)
 
 app.add_typer(partner.app, name="partner")
+app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(evidence.app, name="evidence")
 
 
