@@ -10,6 +10,7 @@ from fastapi_offline import FastAPIOffline
 from exchange_api import desk, disputes, evidence, office, payments, people, problem, subscriptions
 from exchange_api.guard import Guard
 from exchange_api.open_contract.door import OpenDoor
+from exchange_api.openapi_problems import document
 from exchange_api.partners import partner_routes
 from exchange_api.rails import rail_routes
 from hub.pipeline import Hub
@@ -25,6 +26,7 @@ def make_app(hub: Hub) -> FastAPI:
     )
     app.state.hub = hub
     problem.install(app)
+    document(app)
     for each in (
         people.router,
         disputes.router,
