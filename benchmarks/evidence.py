@@ -114,7 +114,7 @@ def _change_bits(
 ) -> tuple[int, str]:
     """How many of random one-bit changes of random files are noticed, and the first that is not."""
     chance = random.Random(seed)
-    files = sorted(folder.iterdir())
+    files = sorted(folder.iterdir(), key=str)
     found, missed = 0, ""
     for _ in range(changes):
         data = bytearray(chance.choice(files).read_bytes())
@@ -199,8 +199,10 @@ def _bound_by(made: Site, containers: Path, trust: Trust) -> str:
             for _ in evidence.export(uow, made.messages[:PROFILED]):
                 pass
 
+    some = sorted(containers.iterdir(), key=str)[:PROFILED]
+
     def check() -> None:
-        for path in sorted(containers.iterdir())[:PROFILED]:
+        for path in some:
             verify(path.read_bytes(), trust)
 
     return f"export: {_top(export)}; verification: {_top(check)}"

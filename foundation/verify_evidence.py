@@ -450,7 +450,9 @@ def _read(paths: Sequence[Path]) -> Certificates:
 
 def files_of(paths: Sequence[Path]) -> list[Path]:
     """The files named, and the containers in the folders named."""
-    return [one for path in paths for one in (sorted(path.glob("*.asice")) if path.is_dir() else [path])]
+    return [
+        one for path in paths for one in (sorted(path.glob("*.asice"), key=str) if path.is_dir() else [path])
+    ]
 
 
 def main() -> int:
