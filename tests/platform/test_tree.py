@@ -12,7 +12,7 @@ from tests.platform.tree import ROOMS, ROOT, text_of, tracked
 
 MOST_LINES = 300
 # Given to partners as one file that runs by itself.
-ONE_FILE_BY_PROMISE = {Path("foundation/verify_evidence.py"): 480}
+ONE_FILE_BY_PROMISE = {Path("foundation/verify_evidence.py"): 500}
 MOST_FUNCTION_LINES = 50
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 CODE_SUFFIXES = {".py", ".sh", ".sql", ".toml", ".html", ".css", ".js"}
