@@ -10,6 +10,7 @@ from functools import partial
 
 from fastapi.routing import APIRoute
 
+from benchmarks.result import KEYS
 from exchange_api import desk, disputes, office, payments, people
 from hub import choreography, migrate
 from schemas.state_machine import StateMachine
@@ -56,6 +57,15 @@ def _moves(found: StateMachine) -> str:
     )
 
 
+def benchmarks() -> str:
+    """The benchmarks that there are, and the keys of their figures."""
+    from benchmarks.__main__ import built
+
+    return table(
+        ["benchmark", "figures"], [(code(name), " ".join(map(code, KEYS[name]))) for name in built()]
+    )
+
+
 def machines() -> str:
     rows = []
     for room in DOMAIN_ROOMS:
@@ -99,6 +109,7 @@ def words(group: str) -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "benchmarks": benchmarks,
     "machines": machines,
     "what-follows": what_follows,
     "rest": rest,
