@@ -15,7 +15,9 @@ from uuid import UUID
 
 import psycopg
 
+from foundation.receipts import receipt_key
 from foundation.unit_of_work import unit_of_work
+from hub import batches
 from hub.message_batch import MessageBatch
 from hub.pipeline import Hub
 
@@ -67,6 +69,7 @@ class Applier:
     def turn(self) -> bool:
         """One batch; True when there may be more at once. Raises what a batch of one message raises."""
         try:
+            more = self._take_portion()
             done = apply_due(self.hub, self.size)
         except Exception:
             if self.size == 1:
@@ -74,9 +77,14 @@ class Applier:
             log.exception("a batch of %s could not be applied; a smaller one is tried", self.size)
             self.size //= 2
             return True
-        full = done >= self.size
+        full = done >= self.size or more
         self.size = min(MOST_A_BATCH, self.size * 2)
         return full
+
+    def _take_portion(self) -> bool:
+        """Take some records of an archive that waits; True when one did."""
+        with unit_of_work(self.hub.engine) as uow:
+            return batches.work_portion(uow, receipt_key(self.hub.settings.key_dir))
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set: woken when something was stored, and by itself every LOOK_S."""

@@ -6,9 +6,8 @@ further ones are added to OPERATIONS: an element pair in contract/operations.xsd
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -17,13 +16,14 @@ import case_registry
 from foundation.directory import Partner
 from foundation.journal import disclose
 from foundation.unit_of_work import UnitOfWork
+from hub.batches import batch, batch_results
 from hub.evidence import evidence
+from hub.pages import MOST_A_PAGE, moment, read_cursor, write_cursor
 from schemas.findings import Finding, Refused
 
 Plain = dict[str, Any]
 # Operation that takes a message → the kind that the message must be of.
 TAKES = {"submit": "record", "correction": "correction", "withdrawal": "withdrawal"}
-MOST_A_PAGE = 100
 # A message is listed so long after it came: an earlier number may be committed a little later than the next one.
 SETTLED = timedelta(seconds=5)
 BASIS = "own case of the caller: 开放接口约定"
@@ -115,11 +115,6 @@ def _status(row: RowMapping) -> Plain:
     return told
 
 
-def moment(at: datetime) -> str:
-    """A moment as answers tell it: UTC, microseconds."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 def receipt(uow: UnitOfWork, caller: Partner, asked: Plain) -> bytes:
     """The receipt's very bytes. Raises Refused: NOT_FOUND."""
     row = _rows(uow, [(caller.id, asked)])[0]
@@ -201,28 +196,6 @@ def messages(uow: UnitOfWork, caller: Partner, asked: Plain) -> Plain:
     return told
 
 
-def write_cursor(*parts: str) -> str:
-    """A cursor: where a page ended, in a form that callers only hand back."""
-    return base64.urlsafe_b64encode("\n".join(parts).encode()).decode().rstrip("=")
-
-
-def read_cursor(text: str, parts: int) -> list[str]:
-    """The parts of a cursor of ours; empty for the first page. Raises Refused: not one of ours."""
-    if not text:
-        return []
-    try:
-        found = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().split("\n")
-        if (
-            len(found) == parts
-            and (parts == 1 or datetime.fromisoformat(found[0]))
-            and int(found[-1]) < 2**63
-        ):
-            return found
-    except ValueError:
-        pass
-    raise Refused(Finding("SCHEMA_VIOLATION", "/cursor", text[:40], "next_cursor of the page before"))
-
-
 # Operations that read; each gets the open unit of work, the caller and what was asked.
 OPERATIONS: dict[str, Callable[[UnitOfWork, Partner, Plain], Plain | bytes]] = {
     "status": status,
@@ -231,4 +204,6 @@ OPERATIONS: dict[str, Callable[[UnitOfWork, Partner, Plain], Plain | bytes]] = {
     "missing": missing,
     "messages": messages,
     "evidence": evidence,
+    "batch_status": batch,
+    "batch_results": batch_results,
 }

@@ -12,14 +12,15 @@ from exchange_api.open_contract.problems import SOAP11, SOAP12, fault, problem
 from exchange_api.open_contract.taking import Desk
 from exchange_api.open_contract.wire import Answer, Headers, head_faults, read_request, send_answer
 from exchange_api.quiet_log import shown
+from hub.batches import MOST_ARCHIVE_BYTES
 from hub.pipeline import Hub
 from schemas.findings import Finding, Refused
 from schemas.open_contract import MOST_BODY_BYTES
 
 log = logging.getLogger("concord.exchange")
 PREFIX = "/open/"
-# An envelope is larger than the message in it.
-MOST_ENVELOPE_BYTES = 2 * MOST_BODY_BYTES
+# An envelope may hold an archive in base64; one with a message has a limit of its own.
+MOST_ENVELOPE_BYTES = 8 * 1024 * 1024
 
 
 class OpenDoor:
@@ -55,7 +56,7 @@ class OpenDoor:
             wrong = head_faults(scope)
             if wrong is not None:
                 return refuse(wrong, 431 if wrong.path == "header" else 414 if wrong.path == "url" else 400)
-            request = await read_request(scope, receive, MOST_ENVELOPE_BYTES if is_soap else MOST_BODY_BYTES)
+            request = await read_request(scope, receive, _most_bytes(scope["path"]))
             found = await (soap if is_soap else rest).answer(self.desk, request)
             extra += request.extra
             return found
@@ -66,3 +67,10 @@ class OpenDoor:
             number = secrets.token_hex(6)
             log.error("fault %s at the open door: %s", number, shown(error))
             return refuse(Finding("UNAVAILABLE", "service", f"fault {number}", "send the same again later"))
+
+
+def _most_bytes(path: str) -> int:
+    """The limit of a body; the partner's own may be lower."""
+    if path == soap.PATH:
+        return MOST_ENVELOPE_BYTES
+    return MOST_ARCHIVE_BYTES if path.startswith(f"{rest.BATCHES}/") else MOST_BODY_BYTES

@@ -14,6 +14,7 @@ _ID = {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,100}$"}
 _NO = {"type": "string", "pattern": "^R[0-9]{10,18}$"}
 _MOMENT = {"type": "string", "format": "date-time"}
 _TEXT = {"type": "string"}
+_COUNT = {"type": "integer", "minimum": 0}
 
 
 def _object(required: str, optional: dict[str, Any] | None = None, **properties: Any) -> dict[str, Any]:
@@ -32,7 +33,8 @@ _SHA = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _PARTS: dict[str, Any] = {
     "Receipt": _object(
         "receipt_no partner message_id kind state received_at content_sha256 message_sha256 signed",
-        receipt_no=_NO, partner=_TEXT, message_id=_ID, kind=_TEXT, state={"const": "RECEIVED"}, received_at=_MOMENT,
+        receipt_no={"type": "string", "pattern": "^[RB][0-9]{10,18}$"},
+        partner=_TEXT, message_id=_ID, kind=_TEXT, state={"const": "RECEIVED"}, received_at=_MOMENT,
         content_sha256=_SHA, message_sha256=_SHA,
         signed={"type": "string", "description": "the same facts as a JWS (RFC 7515, compact), key at /open/v1/receipt-key"},
     ),
@@ -52,6 +54,17 @@ _PARTS: dict[str, Any] = {
     "Dispute": _object(
         "dispute stage holder own", {"stage_since": _MOMENT}, dispute=_TEXT, stage=_TEXT, holder=_TEXT, own=_list(_ref("Episode"))
     ),
+    "Batch": _object(
+        "batch_id receipt_no state received_at records accepted duplicate quarantined refused findings",
+        {"finished_at": _MOMENT}, batch_id=_ID, receipt_no=_TEXT, state={"enum": ["RECEIVED", "DONE", "BROKEN"]},
+        received_at=_MOMENT, records=_COUNT, accepted=_COUNT, duplicate=_COUNT, quarantined=_COUNT, refused=_COUNT,
+        findings=_list(_ref("Finding")),
+    ),
+    "BatchRecord": _object(
+        "place name message_id result findings", {"receipt_no": _NO}, place=_COUNT, name=_TEXT, message_id=_TEXT,
+        result={"enum": ["ACCEPTED", "DUPLICATE", "QUARANTINED", "REFUSED"]}, findings=_list(_ref("Finding")),
+    ),
+    "BatchResults": _object("results", {"next_cursor": _TEXT}, results=_list(_ref("BatchRecord"))),
     "Problem": _object(
         "type title status code detail errors", type=_TEXT, title=_TEXT, status={"type": "integer"}, code=_TEXT, detail=_TEXT,
         errors=_list(_ref("Finding")),
@@ -132,6 +145,10 @@ def _paths() -> dict[str, Any]:
         "/open/v1/receipts/{receipt_no}/message": _asked(
             "Status, by the receipt's number", "Status", receipt
         ),
+        "/open/v1/batches/{batch_id}": _batch(_in_path("batch_id", _ID)),
+        "/open/v1/batches/{batch_id}/results": _asked(
+            "Each record's result", "BatchResults", _in_path("batch_id", _ID), cursor
+        ),
         "/open/v1/missing": _asked("Numbers of your cases that did not come", "Missing", cursor),
         "/open/v1/disputes/{number}": _asked(
             "A dispute in which you have a case",
@@ -139,6 +156,18 @@ def _paths() -> dict[str, Any]:
             _in_path("number", {"type": "string", "maxLength": 100}),
         ),
     }
+
+
+def _batch(batch_id: dict[str, Any]) -> dict[str, Any]:
+    """The archive itself, and how far it is."""
+    body = {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
+    put = {
+        "summary": "Up to 10,000 messages as a zip of *.json (one message each) and *.jsonl (one a line)",
+        "parameters": [batch_id],
+        "requestBody": {"required": True, "content": body},
+        "responses": _answers(_202="Receipt", _200="Receipt"),
+    }
+    return {"put": put, **_asked("How far an archive is", "Batch", batch_id)}
 
 
 def _evidence(message: dict[str, Any]) -> dict[str, Any]:

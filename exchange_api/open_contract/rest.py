@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 import orjson
 from anyio import to_thread
@@ -24,6 +24,7 @@ from schemas.findings import Finding, Refused
 from schemas.open_contract import MOST_BODY_BYTES
 
 PREFIX = "/open/v1"
+BATCHES = f"{PREFIX}/batches"
 JSON = b"application/json"
 # Where a message is given, and the operation that it is.
 GIVEN = {
@@ -41,8 +42,16 @@ ASKED: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(rf"{PREFIX}/messages"), "messages"),
     (re.compile(rf"{PREFIX}/missing"), "missing"),
     (re.compile(rf"{PREFIX}/disputes/(?P<number>[^/]+)"), "query"),
+    (re.compile(rf"{BATCHES}/(?P<batch_id>[^/]+)"), "batch_status"),
+    (re.compile(rf"{BATCHES}/(?P<batch_id>[^/]+)/results"), "batch_results"),
 )
-_PARAMETERS = {"messages": ("cursor", "limit"), "missing": ("cursor",), "evidence": ("way",)}
+_PARAMETERS = {
+    "messages": ("cursor", "limit"),
+    "missing": ("cursor",),
+    "evidence": ("way",),
+    "batch_results": ("cursor",),
+}
+_BATCH = re.compile(rf"{BATCHES}/([A-Za-z0-9._:-]{{1,100}})")
 _STATUS = {"ACCEPTED": 202, "DUPLICATE": 200}
 
 
@@ -57,6 +66,8 @@ async def answer(desk: Desk, request: Request) -> Answer:
 async def _answer(desk: Desk, request: Request) -> Answer:
     if request.method == "POST" and request.path in GIVEN:
         return await _take(desk, request, GIVEN[request.path])
+    if request.method == "PUT" and (batch := _BATCH.fullmatch(request.path)):
+        return await _take_batch(desk, request, batch[1])
     if request.method == "GET":
         if request.path == f"{PREFIX}/openapi.json":
             return tagged(request, openapi.document(), JSON)
@@ -73,6 +84,8 @@ def _no_such(request: Request) -> Answer:
     allowed = {"POST"} if request.path in GIVEN else set()
     if any(pattern.fullmatch(request.path) for pattern, _ in ASKED):
         allowed.add("GET")
+    if _BATCH.fullmatch(request.path):
+        allowed.add("PUT")
     if allowed:
         told = ", ".join(sorted(allowed))
         finding = Finding("SCHEMA_VIOLATION", "method", request.method[:20], told)
@@ -107,6 +120,18 @@ async def _take(desk: Desk, request: Request, operation: str) -> Answer:
     )
 
 
+async def _take_batch(desk: Desk, request: Request, batch_id: str) -> Answer:
+    identity = desk.identify(request, "rest")
+    if request.media != "application/zip":
+        finding = Finding(
+            "SCHEMA_VIOLATION", "header Content-Type", request.media[:60] or "absent", "application/zip"
+        )
+        return problem([finding], status=415)
+    _check_idempotency(request, batch_id)
+    receipt, before = await to_thread.run_sync(desk.give_batch, identity, batch_id, request.body, request)
+    return Answer(200 if before else 202, receipt, JSON, [(b"location", f"{BATCHES}/{batch_id}".encode())])
+
+
 def _check_idempotency(request: Request, message_id: str) -> None:
     """The message's id is the key by which a repeat is known; the header may say the same, and nothing else."""
     told = request.header("idempotency-key").strip().strip('"')
@@ -120,7 +145,7 @@ async def _ask(desk: Desk, request: Request, operation: str, named: dict[str, st
     identity = desk.identify(request, "rest")
     partner = identity.partner
     desk.once(identity.proof)
-    asked: Plain = {name: unquote(value) for name, value in named.items()}
+    asked: Plain = dict(named)
     asked.update(_query(request, operation))
     if operation == "status":
         return tagged(request, orjson.dumps(await desk.status(partner, asked)), JSON)

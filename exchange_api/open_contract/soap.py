@@ -20,17 +20,19 @@ from foundation.identity import Identity
 from foundation.wss_envelope import Element
 from hub.operations import TAKES
 from schemas.findings import Finding, Refused
-from schemas.open_contract import NAMESPACE
+from schemas.open_contract import MOST_BODY_BYTES, NAMESPACE
 from schemas.soap import action_contradicts, clean_text
 
 PATH = "/open/soap"
+# An envelope is larger than the message in it.
+MOST_MESSAGE_BYTES = 2 * MOST_BODY_BYTES
 MEDIA = {"text/xml": SOAP11, "application/soap+xml": SOAP12}
 _PREFIX = f"{{{NAMESPACE}}}"
 _ACTION = re.compile(r'action\s*=\s*"([^"]*)"')
 _FIRST_STEP = re.compile(r"^/[^/]*")
-_ONE_OF = {"findings": "finding", "disputes": "dispute", "gaps": "gap"}
+_ONE_OF = {"findings": "finding", "disputes": "dispute", "gaps": "gap", "results": "record"}
 # Answers whose content is wrapped in an element of its own.
-_WRAPPED = {"status": "status", "query": "dispute"}
+_WRAPPED = {"status": "status", "query": "dispute", "batch_status": "batch"}
 _wsdl: dict[str, bytes] = {}
 
 
@@ -66,6 +68,8 @@ async def answer(desk: Desk, request: Request) -> Answer:
         if operation in TAKES:
             return await _take(desk, request, identity, operation, payload, soap, root)
         _check_schema(payload)
+        if operation == "batch":
+            return await _take_batch(desk, request, identity, payload, soap)
         desk.once(identity.proof)
         return await _ask(desk, identity, operation, payload, soap)
     except Refused as refused:
@@ -146,10 +150,25 @@ def _place(path: str | None, payload: Element) -> str:
     return "/Envelope/Body/" + "/".join(reversed(steps))
 
 
+async def _take_batch(
+    desk: Desk, request: Request, identity: Identity, payload: Element, soap: str
+) -> Answer:
+    told = {str(etree.QName(child).localname): "".join(map(str, child.itertext())) for child in payload}
+    try:
+        content = base64.b64decode("".join(told["content"].split()), validate=True)
+    except ValueError:
+        raise Refused(Finding("BASE64_INVALID", "/content", "not base64", "a zip in base64")) from None
+    receipt, _ = await to_thread.run_sync(desk.give_batch, identity, told["batch_id"], content, request)
+    return Answer(200, envelope(_receipt("batch", receipt), soap), media_of(soap))
+
+
 async def _take(
     desk: Desk, request: Request, identity: Identity, operation: str, payload: Element, soap: str, root: str
 ) -> Answer:
     partner = identity.partner
+    if len(request.body) > MOST_MESSAGE_BYTES:
+        found, wanted = f"{len(request.body)} bytes", f"at most {MOST_MESSAGE_BYTES} bytes"
+        raise Refused(Finding("TOO_LARGE", "/", found, wanted))
     try:
         _check_schema(payload)
         given = desk.checked(operation, partner, shape.read_xml(payload[0]), request, identity.proof)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any, Literal
 
 from anyio import to_thread
 
-from connectors.open_contract import mapping, shape
+from connectors.open_contract.checking import checked_plain
 from exchange_api.open_contract.standing import Rate, Standing
 from exchange_api.open_contract.together import Full, Together
 from exchange_api.open_contract.wire import Request
@@ -16,8 +15,8 @@ from foundation.directory import Partner
 from foundation.identity import Call, Identity, identify
 from foundation.receipts import ReceiptKey, receipt_key
 from foundation.replays import Proof
-from foundation.unit_of_work import UnitOfWork
-from hub import operations
+from foundation.unit_of_work import UnitOfWork, unit_of_work
+from hub import batches, operations
 from hub.operations import TAKES
 from hub.pipeline import Hub
 from hub.submitting import Given, Taken, take
@@ -103,25 +102,19 @@ class Desk:
         self, operation: str, partner: Partner, plain: Plain, request: Request, proof: Proof | None
     ) -> Given:
         """The message as it goes into the line; with its findings where it is to be refused."""
-        told = plain.get("message_id")
+        told = checked_plain(plain, partner.agency)
         given: dict[str, Any] = {
             "partner": partner.id, "operation": operation, "content": request.body, "proof": proof,
-            "headers": kept(request), "message_id": told if isinstance(told, str) and told.isprintable() else "",
+            "headers": kept(request), "message_id": told.message_id,
         }  # fmt: skip
-        try:
-            settled = shape.settled(plain)
-            form = shape.canonical(settled)
-            message = shape.message_of(settled)
-            if message.kind != TAKES[operation]:
-                raise Refused(
-                    Finding("SCHEMA_VIOLATION", "/kind", message.kind, f"{TAKES[operation]} with {operation}")
-                )
-            findings = tuple(mapping.findings_of(message, partner.agency))
-        except Refused as refused:
-            return Given(**given, findings=refused.findings)
+        message, findings = told.message, told.findings
+        if message is not None and message.kind != TAKES[operation]:
+            wanted = f"{TAKES[operation]} with {operation}"
+            findings = (Finding("SCHEMA_VIOLATION", "/kind", message.kind, wanted), *findings)
+        if message is None or findings:
+            return Given(**given, findings=findings)
         return Given(
-            **given, kind=message.kind, case_key=message.case_key, sequence=message.sequence,
-            digest=hashlib.sha256(form).hexdigest(), findings=findings,
+            **given, kind=message.kind, case_key=message.case_key, sequence=message.sequence, digest=told.digest
         )  # fmt: skip
 
     def refused(
@@ -129,6 +122,15 @@ class Desk:
     ) -> Given:
         """A message that could not be read, to be kept as it came."""
         return Given(partner.id, operation, request.body, kept(request), proof=proof, findings=why.findings)
+
+    def give_batch(
+        self, identity: Identity, batch_id: str, content: bytes, request: Request
+    ) -> tuple[bytes, bool]:
+        """Store an archive; its receipt, and whether it was there before. Raises Refused."""
+        with unit_of_work(self.hub.engine) as uow:
+            return batches.give(
+                uow, self.key, identity.partner, batch_id, content, kept(request), identity.proof
+            )
 
     async def store(self, given: Given) -> Taken:
         """What became of a message, after its commit. Raises Refused: UNAVAILABLE when too many wait."""

@@ -78,7 +78,7 @@ def head_faults(scope: Scope) -> Finding | None:
 
 async def read_request(scope: Scope, receive: Receive, most: int) -> Request:
     """The whole request. Raises Refused: TOO_LARGE, after the sender was heard out within bounds."""
-    body = b""
+    pieces: list[bytes] = []
     size = 0
     while True:
         message = await receive()
@@ -87,13 +87,14 @@ async def read_request(scope: Scope, receive: Receive, most: int) -> Request:
         piece = message.get("body", b"")
         size += len(piece)
         if size <= most:
-            body = body + piece if body else piece
+            pieces.append(piece)
         elif size > most + HEARD_OUT_BYTES:
             break
         if not message.get("more_body", False):
             break
     if size > most:
         raise Refused(Finding("TOO_LARGE", "/", f"over {most} bytes", f"at most {most} bytes"))
+    body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
     host = next((value for name, value in headers if name == "host"), "")
     parts = Parts(

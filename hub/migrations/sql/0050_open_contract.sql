@@ -36,3 +36,36 @@ CREATE TABLE exchange.missing_message (
     PRIMARY KEY (partner, case_key, sequence)
 );
 CREATE INDEX missing_message_open ON exchange.missing_message (partner, since, case_key, sequence) WHERE came_at IS NULL;
+
+-- Many messages in one archive: stored and receipted whole, then taken record by record, each with its own result.
+CREATE TABLE exchange.batch (
+    id          uuid PRIMARY KEY,
+    partner     text NOT NULL,
+    batch_id    text NOT NULL,                         -- the sender's own
+    digest      text NOT NULL,                         -- SHA-256 of the archive
+    content     bytea STORAGE EXTERNAL NOT NULL,       -- locked (foundation/envelope.py)
+    data_key    bytea,
+    size        int NOT NULL,
+    headers     jsonb NOT NULL,
+    receipt_no  text NOT NULL UNIQUE,
+    receipt     bytea NOT NULL,
+    received_at timestamptz NOT NULL,
+    records     int NOT NULL DEFAULT 0,                -- taken so far: after a crash it goes on behind the last one
+    state       text NOT NULL DEFAULT 'RECEIVED' CHECK (state IN ('RECEIVED', 'DONE', 'BROKEN')),
+    findings    jsonb NOT NULL DEFAULT '[]',           -- why an archive could not be read to its end
+    finished_at timestamptz,
+    UNIQUE (partner, batch_id)
+);
+CREATE INDEX batch_waiting ON exchange.batch (received_at, id) WHERE state = 'RECEIVED';
+CREATE SEQUENCE exchange.batch_number;
+
+CREATE TABLE exchange.batch_record (
+    batch      uuid NOT NULL REFERENCES exchange.batch,
+    place      int NOT NULL,                           -- from 1, in the order of the archive
+    name       text NOT NULL,                          -- file, and line where a file holds several
+    message_id text NOT NULL,
+    result     text NOT NULL CHECK (result IN ('ACCEPTED', 'DUPLICATE', 'QUARANTINED', 'REFUSED')),
+    receipt_no text,
+    findings   jsonb NOT NULL DEFAULT '[]',
+    PRIMARY KEY (batch, place)
+);
