@@ -7,6 +7,7 @@ from fastapi.staticfiles import StaticFiles
 
 from console import (
     agreements,
+    catalogue,
     disputes,
     entrance,
     errors,
@@ -47,6 +48,7 @@ ROOMS = (
     exchange_partners,
     repairs,
     subscriptions,
+    catalogue,
 )
 
 

@@ -17,6 +17,7 @@ from foundation import clock, outbox
 from foundation.envelope import content_of
 from foundation.journal import close_alarm, journal
 from hub import jobs, payments
+from hub.catalogue import catalogue
 from hub.health import health
 from hub.repairing import repair, replay_many
 from hub.replaying import replay_inbox
@@ -54,6 +55,13 @@ class ClockIn(BaseModel):
 def is_well(request: Request) -> dict[str, Any]:
     """Open to everyone: no personal data in it."""
     return health(hub_of(request))
+
+
+@router.get("/catalogue", summary="What can be called here 服务目录")
+def service_catalogue(uow: Work) -> dict[str, Any]:
+    """Made from the code and the manifests, with each partner's health."""
+    need(uow.actor, *WATCHERS, "partner_engineer")
+    return catalogue(uow)
 
 
 @router.get("/clock", summary="The hub's time 时钟")

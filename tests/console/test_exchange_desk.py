@@ -6,7 +6,9 @@ import html
 import re
 from collections.abc import Callable
 
+from connectors import all_connectors
 from foundation.unit_of_work import unit_of_work
+from hub.operations import OPERATIONS, TAKES
 from tests.console.conftest import Reader
 from tests.console.world import County
 
@@ -70,3 +72,14 @@ def test_subscriptions(enter: Enter, county: County) -> None:
     assert "订阅已暂停" in operator.send(page, f"{path[1]}/state", state="PAUSED", reason="对方检修")
     assert "订阅已终止" in operator.send(page, f"{path[1]}/state", state="ENDED", reason="对方不再需要")
     assert f"{path[1]}/state" not in operator.page(page)
+
+
+def test_the_service_catalogue_is_made_from_the_code(enter: Enter, county: County) -> None:
+    county.quarantined()
+    shown = enter("operator1").page("/exchange/catalogue")
+    for adapter in all_connectors().values():
+        assert adapter.name_zh in shown, adapter.id
+        for endpoint in adapter.service.ENDPOINTS if adapter.service is not None else ():
+            assert f"/partners/{adapter.id}{endpoint.path}" in shown
+    assert all(operation in shown for operation in (*TAKES, *OPERATIONS))
+    assert "没有权限" in enter("clerk1").page("/exchange/catalogue", 403)
