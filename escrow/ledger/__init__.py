@@ -1,7 +1,8 @@
 """The ledger (escrow.md, "Ledger"; docs/ledger.md): the front door of both its parts.
 
 general     create_accounts, create_transfers, commit_transfers, lookup_accounts, lookup_transfers, account_transfers,
-            account_balances, query_accounts, query_transfers, freeze_account, lift_account, expire_due, prove_ledger
+            account_balances, query_accounts, query_transfers, freeze_account, lift_account, expire_due, prove_ledger;
+            GroupCommit for many single callers in one process
 the escrow's own books   account, balance, post, Grounds, lock_case, lock_cases, free, holding
 """
 
@@ -24,7 +25,9 @@ from escrow.ledger.general import (
     freeze_account,
     lift_account,
 )
+from escrow.ledger.group_commit import GroupCommit, LedgerBusy
 from escrow.ledger.mirror import Grounds, account, balance, free, holding, lock_case, lock_cases, post
+from escrow.ledger.proofs import Fault, prove_ledger
 from escrow.ledger.reading import (
     account_balances,
     account_transfers,
@@ -42,7 +45,10 @@ __all__ = [
     "Account",
     "AccountBalance",
     "AccountFlags",
+    "Fault",
     "Grounds",
+    "GroupCommit",
+    "LedgerBusy",
     "Outcome",
     "Transfer",
     "TransferFlags",
@@ -63,6 +69,7 @@ __all__ = [
     "lookup_accounts",
     "lookup_transfers",
     "post",
+    "prove_ledger",
     "query_accounts",
     "query_transfers",
 ]

@@ -138,32 +138,43 @@ UNION ALL
 SELECT credit_account, credit_seq, 'C', t.*, cr_debits_pending, cr_debits_posted, cr_credits_pending, cr_credits_posted,
        credit_hash FROM escrow.ledger_transfer t;
 
--- An account moves only as its postings say: as many as its number rose by, summing to what its balances moved by,
--- the last of them holding its new head. Flags that are not those of closing and freezing never change.
+-- What an account is never changes; being closed or frozen may.
+CREATE TRIGGER account_is_fixed BEFORE UPDATE ON escrow.ledger_account FOR EACH ROW
+    WHEN ((OLD.id, OLD.ledger, OLD.code, OLD.flags & ~65568, OLD.user_data_128, OLD.user_data_64, OLD.user_data_32, OLD.timestamp)
+          IS DISTINCT FROM
+          (NEW.id, NEW.ledger, NEW.code, NEW.flags & ~65568, NEW.user_data_128, NEW.user_data_64, NEW.user_data_32, NEW.timestamp))
+    EXECUTE FUNCTION exchange.refuse_change();
+
+-- An account moves only as its postings say: as many as its number rose by, summing to what its balances moved by, the
+-- last of them holding its new head. Old and new are paired by sorting: a plan that joins them turns quadratic in a batch.
 CREATE FUNCTION escrow.guard_ledger_account() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     wrong text;
 BEGIN
-    SELECT n.id::text INTO wrong FROM new_rows n JOIN old_rows o ON o.no = n.no
+    SELECT n.id::text INTO wrong
+      FROM (SELECT r.*, lag(r.last_seq) OVER w AS o_seq, lag(r.dp) OVER w AS o_dp, lag(r.d) OVER w AS o_d,
+                   lag(r.cp) OVER w AS o_cp, lag(r.c) OVER w AS o_c, lag(r.head) OVER w AS o_head
+              FROM (SELECT id, 0 AS is_new, last_seq, debits_pending AS dp, debits_posted AS d, credits_pending AS cp,
+                           credits_posted AS c, head FROM old_rows
+                    UNION ALL
+                    SELECT id, 1, last_seq, debits_pending, debits_posted, credits_pending, credits_posted, head
+                      FROM new_rows) r
+            WINDOW w AS (PARTITION BY r.id ORDER BY r.is_new)) n
      CROSS JOIN LATERAL (
-        SELECT count(*) AS parts, coalesce(sum(dp), 0) AS dp, coalesce(sum(d), 0) AS d, coalesce(sum(cp), 0) AS cp,
-               coalesce(sum(c), 0) AS c, max(hash) FILTER (WHERE seq = n.last_seq) AS head
+        SELECT count(*) AS parts, coalesce(sum(p.dp), 0) AS dp, coalesce(sum(p.d), 0) AS d, coalesce(sum(p.cp), 0) AS cp,
+               coalesce(sum(p.c), 0) AS c, max(p.hash) FILTER (WHERE p.seq = n.last_seq) AS head
           FROM (SELECT debit_seq AS seq, CASE kind WHEN 'HOLD' THEN amount ELSE -released END AS dp,
                        CASE WHEN kind IN ('MOVE', 'POST') THEN amount ELSE 0 END AS d, 0 AS cp, 0 AS c, debit_hash AS hash
                   FROM escrow.ledger_transfer t
-                 WHERE t.debit_account = n.id AND t.debit_seq > o.last_seq AND t.debit_seq <= n.last_seq
+                 WHERE t.debit_account = n.id AND t.debit_seq > n.o_seq AND t.debit_seq <= n.last_seq
                 UNION ALL
                 SELECT credit_seq, 0, 0, CASE kind WHEN 'HOLD' THEN amount ELSE -released END,
                        CASE WHEN kind IN ('MOVE', 'POST') THEN amount ELSE 0 END, credit_hash
                   FROM escrow.ledger_transfer t
-                 WHERE t.credit_account = n.id AND t.credit_seq > o.last_seq AND t.credit_seq <= n.last_seq) p) s
-     WHERE (n.id, n.ledger, n.code, n.flags & ~65568, n.user_data_128, n.user_data_64, n.user_data_32, n.timestamp)
-           IS DISTINCT FROM
-           (o.id, o.ledger, o.code, o.flags & ~65568, o.user_data_128, o.user_data_64, o.user_data_32, o.timestamp)
-        OR s.parts <> n.last_seq - o.last_seq
-        OR s.dp <> n.debits_pending - o.debits_pending OR s.d <> n.debits_posted - o.debits_posted
-        OR s.cp <> n.credits_pending - o.credits_pending OR s.c <> n.credits_posted - o.credits_posted
-        OR (n.last_seq = o.last_seq AND n.head <> o.head) OR (n.last_seq > o.last_seq AND s.head IS DISTINCT FROM n.head)
+                 WHERE t.credit_account = n.id AND t.credit_seq > n.o_seq AND t.credit_seq <= n.last_seq) p) s
+     WHERE n.is_new = 1 AND (s.parts <> n.last_seq - n.o_seq OR s.dp <> n.dp - n.o_dp OR s.d <> n.d - n.o_d
+        OR s.cp <> n.cp - n.o_cp OR s.c <> n.c - n.o_c OR (n.last_seq = n.o_seq AND n.head <> n.o_head)
+        OR (n.last_seq > n.o_seq AND s.head IS DISTINCT FROM n.head))
      LIMIT 1;
     IF wrong IS NOT NULL THEN
         PERFORM escrow.fail('ACCOUNT_FOLLOWS_POSTINGS', wrong);

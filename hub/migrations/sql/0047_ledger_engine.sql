@@ -550,3 +550,11 @@ BEGIN
     UPDATE escrow.ledger_account a SET flags = a.flags # 65536 WHERE a.id = account_id;
     RETURN true;
 END $$;
+
+-- Remember how far the chains were proved. Whoever calls this without a proof only spoils his own next increment: a full
+-- proof starts at the first posting whatever is kept here.
+CREATE FUNCTION escrow.ledger_keep_proof() RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, escrow, pg_temp AS $$
+    INSERT INTO escrow.ledger_proved AS p SELECT a.id, a.last_seq FROM escrow.ledger_account a WHERE a.last_seq > 0
+        ON CONFLICT (account) DO UPDATE SET seq = excluded.seq WHERE p.seq < excluded.seq
+$$;
