@@ -7,7 +7,7 @@ import sys
 import typer
 from sqlalchemy.exc import OperationalError
 
-from hub.cli import disputes, doctor, evidence, ingest, partner, partners, sandbox, status, stories
+from hub.cli import disputes, doctor, evidence, ingest, linking, partner, partners, sandbox, status, stories
 from hub.context import NoDatabase
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("state-hash", help="SHA-256 of the registry's facts. 登记簿状态
 app.command("import-office", help="Load the office's own mediation records (csv). 导入本办案卷。")(
     partners.import_office
 )
+app.command("link", help="Join any two registers, or find doubles in one. 名册关联与查重。")(linking.link)
 app.command("story", help="Play stories through the real wire. 演练故事。")(stories.story)
 
 app.add_typer(partner.app, name="partner")
