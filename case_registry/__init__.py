@@ -7,8 +7,9 @@ the choreography. Disputes are named by number towards people and by id between 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -175,3 +176,15 @@ def resume_clock(uow: UnitOfWork, clock: UUID, reason: str) -> list[Event]:
     """Let a suspended clock go on with what was left. Raises Unknown, NotAllowed."""
     _clock_acts.resume_by_person(uow, clock, reason)
     return _after_act(uow, clock)
+
+
+def link_files(
+    config: Path, records: Sequence[Path], out: Path, pairs: Path | None = None, weights: Path | None = None
+) -> dict[str, Any]:
+    """Link the rows of any registers' files by a configuration; see `case_registry.linkage.tool`.
+
+    Raises ValueError for a setting, column or file that cannot be used, OSError.
+    """
+    from case_registry.linkage.tool import link_files as found  # only this command needs tables in memory
+
+    return found(config, records, out, pairs, weights)
