@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -41,9 +41,6 @@ def partner(
         "--port",
         str(port),
     ]
-    process = subprocess.Popen([*command, *files], cwd=ROOT)
-    try:
-        code = process.wait()
-    except KeyboardInterrupt:
-        code = process.wait(30)
-    raise typer.Exit(code)
+    os.chdir(ROOT)
+    # In this process's place: Ctrl-C and SIGTERM reach the sandbox itself.
+    os.execv(sys.executable, [*command, *files])
