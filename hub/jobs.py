@@ -13,7 +13,7 @@ import case_registry
 from connectors import all_connectors
 from foundation.unit_of_work import UnitOfWork, unit_of_work
 from foundation.wire import Wire
-from hub import asking, choreography, payee_checks, payments, pulling, reconciling, sending
+from hub import asking, choreography, payee_checks, payments, pulling, reconciling, sealing, sending
 from hub.context import hub_of_process
 from hub.history import load_history
 from hub.pipeline import Hub
@@ -23,6 +23,7 @@ from hub.replaying import take_up
 __all__ = [
     "BY_NAME",
     "PartnerAway",
+    "check_journal",
     "check_payees",
     "list_pulling_partners",
     "load_history",
@@ -128,6 +129,14 @@ def rebuild_check(hub: Hub | None = None) -> dict[str, Any]:
     return _logged(hub, "rebuild-check", lambda: sending.rebuild_is_equal(hub))
 
 
+def check_journal(hub: Hub | None = None) -> dict[str, Any]:
+    """Check yesterday's journal (Beijing): lines, chains, seals and time stamps; a flaw is an alarm."""
+    hub = hub or hub_of_process()
+    with unit_of_work(hub.engine) as uow:
+        day = (uow.now.astimezone(BEIJING) - timedelta(days=1)).date().isoformat()
+    return _logged(hub, "check-journal", lambda: sealing.check_day(hub, day))
+
+
 def _logged(hub: Hub, job: str, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Run a job and write down when, whether it went well and with what result."""
     with unit_of_work(hub.engine) as uow:
@@ -164,6 +173,7 @@ BY_NAME: dict[str, Callable[..., dict[str, Any]]] = {
     "reconcile": lambda hub, day="": reconcile(day or None, hub),
     "retry": lambda hub: retry_due(hub),
     "rebuild-check": lambda hub: rebuild_check(hub),
+    "check-journal": lambda hub: check_journal(hub),
     "payees": lambda hub: check_payees(hub),
     "payments": lambda hub: work_payments(hub),
 }

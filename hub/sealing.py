@@ -10,6 +10,7 @@ import logging
 import secrets
 import threading
 import time
+from typing import Any
 
 from foundation import sealing, timestamps
 from foundation.evidence_container import batch_json, stamped_manifest
@@ -58,6 +59,19 @@ def watch_backlog(uow: UnitOfWork) -> None:
         raise_alarm(
             uow, "batches_unstamped", "journal", batches=found["unstamped"], seconds=int(found["unstamped_s"])
         )
+
+
+def check_day(hub: Hub, day: str) -> dict[str, Any]:
+    """Check the journal of a Beijing day: its chains, its batches and their stamps. A flaw is an alarm."""
+    with unit_of_work(hub.engine) as uow:
+        flaw = sealing.verify_day(uow, day)
+        stamped, unstamped, broken = sealing.verify_seals(uow, day, hub.keys.trusted(timestamps.AUTHORITY))
+        chain = "whole" if flaw is None else f"shard {flaw.shard}, line {flaw.no}: {flaw.what}"
+        seals = broken or "whole"
+        if flaw or broken:
+            raise_alarm(uow, "journal_broken", day, role="auditor", chain=chain, seals=seals)
+    told = {"stamped_batches": stamped, "unstamped_batches": unstamped}
+    return {"day": day, "whole": not (flaw or broken), "chain": chain, "seals": seals, **told}
 
 
 def keep_sealing(hub: Hub, stop: threading.Event) -> None:

@@ -24,6 +24,7 @@ OTHERS = (
     "payee_check",
     "deadline_watch",
     "exchange_retry",
+    "journal_check",
     "registry_rebuild_check",
     "payee_check",
 )

@@ -23,6 +23,7 @@ NAMES = {
     "escrow_reconcile",
     "deadline_watch",
     "exchange_retry",
+    "journal_check",
     "registry_rebuild_check",
     "payee_check",
 }

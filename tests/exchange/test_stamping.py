@@ -22,7 +22,7 @@ from foundation.sealing import verify_day, verify_seals
 from foundation.timestamps import NoStamp
 from foundation.unit_of_work import UnitOfWork, unit_of_work
 from foundation.wire import Wire
-from hub import sealing
+from hub import jobs, sealing
 from tests.exchange.evidence_side import EvidenceWorld, evidence_world
 
 pytestmark = pytest.mark.slow
@@ -211,6 +211,21 @@ def test_sealers_killed_anywhere_leave_every_line_in_one_chain(world: EvidenceWo
         " (SELECT sum(lines) FROM exchange.journal_batch) AS in_batches FROM exchange.journal",
     )
     assert told["lines"] == told["places"] == told["in_batches"] == written
+
+
+def test_the_nightly_check_raises_an_alarm(world: EvidenceWorld, engine: Engine, set_clock: Any) -> None:
+    write(engine, 20)
+    world.seal()
+    set_clock("2026-04-02T02:45:00")
+    assert jobs.check_journal(world.hub)["whole"] is True
+    with unit_of_work(engine) as uow:
+        uow.execute("SET LOCAL session_replication_role = replica")
+        uow.execute("UPDATE exchange.journal SET detail = '{\"a\": 1}' WHERE leaf = 5")
+    told = jobs.check_journal(world.hub)
+    assert told["whole"] is False and "altered" in told["chain"]
+    assert rows(engine, "SELECT kind, subject FROM exchange.alarm") == [
+        {"kind": "journal_broken", "subject": DAY}
+    ]
 
 
 def test_seals_written_anew_have_no_stamp(world: EvidenceWorld, engine: Engine) -> None:
