@@ -148,13 +148,13 @@ def decide(
 
 
 def erase(uow: UnitOfWork, row_id: UUID, reason: str) -> bool:
-    """Destroy a message's data key: its content is gone, its hash and its journal lines stay. False when it was gone.
+    """Destroy a message's data key: its content is gone, its hash and its journal lines stay. False when it was gone, or is not decided.
 
     Old versions of the row go with the next vacuum; back-ups hold the key until they are thrown away.
     """
     erased = uow.one(
         "UPDATE exchange.inbox SET data_key = NULL, erased_at = :now WHERE id = :id AND erased_at IS NULL"
-        " RETURNING partner, COALESCE(message_id, id::text) AS name, content_hash",
+        " AND state <> 'RECEIVED' RETURNING partner, COALESCE(message_id, id::text) AS name, content_hash",
         now=uow.now,
         id=row_id,
     )

@@ -19,15 +19,16 @@ def replay_inbox(hub: Hub, inbox_id: UUID, reason: str, actor: Actor) -> dict[st
     """Put a message back to RECEIVED and process it. Raises Refused when it had its effect already."""
     with unit_of_work(hub.engine, actor) as uow:
         row = uow.one(
-            "SELECT partner, state, content_hash FROM exchange.inbox WHERE id = :id FOR UPDATE", id=inbox_id
+            "SELECT partner, state, content_hash, erased_at FROM exchange.inbox WHERE id = :id FOR UPDATE",
+            id=inbox_id,
         )
-        if row is None or row["state"] in ("APPLIED", "PARKED", "DUPLICATE"):
+        if row is None or row["state"] in ("APPLIED", "PARKED", "DUPLICATE") or row["erased_at"] is not None:
             raise Refused(
                 Finding(
                     "UNKNOWN_ORIGINAL",
                     "id",
                     str(inbox_id),
-                    "a message that waits or was refused",
+                    "a message that waits or was refused, and was not erased",
                     "nothing to do",
                 )
             )
@@ -43,7 +44,9 @@ def replay_inbox(hub: Hub, inbox_id: UUID, reason: str, actor: Actor) -> dict[st
 def take_up(hub: Hub, inbox_id: UUID, actor: Actor = SYSTEM) -> dict[str, Any]:
     """Process a stored message, of an agency or of a way to pay; what was decided stays decided."""
     with unit_of_work(hub.engine, actor) as uow:
-        row = uow.one("SELECT partner, receipt IS NOT NULL AS open FROM exchange.inbox WHERE id = :id", id=inbox_id)
+        row = uow.one(
+            "SELECT partner, receipt IS NOT NULL AS open FROM exchange.inbox WHERE id = :id", id=inbox_id
+        )
     if row is not None and row["open"]:
         return applying.take_up(hub, inbox_id)
     partner = row["partner"] if row is not None else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import random
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Engine
 
 from foundation import cades, inbox, verify_evidence
+from foundation.actors import SYSTEM
 from foundation.directory import Partner
 from foundation.keys import KeyStore
 from foundation.partner_limits import limits_of
@@ -25,6 +27,8 @@ from foundation.unit_of_work import unit_of_work
 from foundation.verify_evidence import SIGNATURE, SIGNED, STAMP, STAMPED, Trust, packed, verify
 from hub import evidence
 from hub.applying import apply_due
+from hub.replaying import replay_inbox
+from schemas.exchange import RawMessage
 from schemas.findings import Refused
 from tests.exchange.evidence_side import EvidenceWorld, evidence_world
 from tests.exchange.open_side import OpenSide, at_story_start, message, served, told
@@ -136,6 +140,30 @@ def test_a_forged_part_is_named_though_the_zip_is_made_anew(world: EvidenceWorld
     assert [each.part for each in verify(gone, world.trust).findings][:1] == ["headers.json"]
 
 
+def test_rubbish_is_reported_and_never_raises(world: EvidenceWorld) -> None:
+    message = world.take(1)
+    world.seal()
+    made = world.container(message)
+    parts = parts_of(made)
+    chance = random.Random(7)
+    for _ in range(400):
+        touched = bytearray(made)
+        start = chance.randrange(len(made))
+        touched[start : start + chance.randrange(1, 40)] = chance.randbytes(chance.randrange(0, 40))
+        if bytes(touched) != made:
+            assert verify(bytes(touched), world.trust).findings
+    for part in parts:
+        for content in (
+            b"",
+            b"[" * 100_000,
+            b"{}",
+            b"\x30\x80\x00\x00",
+            b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>",
+            b"null",
+        ):
+            assert verify(repacked(made, **{part: content}), world.trust).findings, part
+
+
 def test_another_signer_or_authority_is_not_believed(world: EvidenceWorld, tmp_path: Path) -> None:
     message = world.take(1)
     world.seal()
@@ -179,11 +207,18 @@ def test_a_line_or_message_altered_by_sql_gives_no_evidence(world: EvidenceWorld
 def test_erased_content_leaves_a_proof_of_its_hash(world: EvidenceWorld, engine: Engine) -> None:
     message = world.take(1)
     with unit_of_work(engine) as uow:
+        waits = inbox.store_in(uow, RawMessage("p", "push", "", b"undecided", uow.now))
+        assert not inbox.erase(uow, waits.id, "too early")
         assert inbox.erase(uow, message, "依法删除") and not inbox.erase(uow, message, "again")
         row = uow.one("SELECT * FROM exchange.inbox WHERE id = :id", id=message)
         assert row is not None
         with pytest.raises(Exception, match="erased"):
             inbox.raw_of(uow, row)
+    refused = world.take(2, state="REFUSED")
+    with unit_of_work(engine) as uow:
+        assert inbox.erase(uow, refused, "依法删除")
+    with pytest.raises(Refused, match="UNKNOWN_ORIGINAL"):
+        replay_inbox(world.hub, refused, "again", SYSTEM)
     world.seal()
     made = world.container(message)
     assert "message.bin" not in parts_of(made) and verify(made, world.trust).findings == []
