@@ -80,10 +80,17 @@ def one(uow: UnitOfWork, subscription: UUID) -> RowMapping | None:
 
 
 def untold(uow: UnitOfWork, limit: int) -> Sequence[RowMapping]:
-    """Events that have not become deliveries, in order; empty while another worker is at it."""
+    """Events that have not become deliveries, in order; empty while another worker is at it.
+
+    One whose elders may still commit waits, so that a dispute's events do not overtake each other.
+    """
     if not uow.scalar("SELECT pg_try_advisory_xact_lock(hashtext('exchange.subscription'))"):
         return []
-    return uow.all("SELECT * FROM exchange.event WHERE NOT told ORDER BY id LIMIT :n", n=limit)
+    return uow.all(
+        "SELECT id, topic, payload, at FROM exchange.event WHERE NOT told"
+        " AND xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY id LIMIT :n",
+        n=limit,
+    )
 
 
 def active(uow: UnitOfWork) -> Sequence[RowMapping]:

@@ -41,4 +41,6 @@ CREATE FUNCTION exchange.nobody_subscribes() RETURNS boolean LANGUAGE sql STABLE
     SELECT NOT EXISTS (SELECT 1 FROM exchange.subscription WHERE state = 'ACTIVE')
 $$;
 ALTER TABLE exchange.event ADD COLUMN told boolean NOT NULL DEFAULT exchange.nobody_subscribes();
+-- An event is told when every transaction that began before its own has ended: numbers are given before commits.
+ALTER TABLE exchange.event ADD COLUMN xid xid8 NOT NULL DEFAULT pg_current_xact_id();
 CREATE INDEX event_untold ON exchange.event (id) WHERE NOT told;
