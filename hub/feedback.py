@@ -1,12 +1,12 @@
-"""Tells an agency, by its own number, where its case is now: stage and holder, nothing of what was said."""
+"""Tells an agency, by its own number, where its case is now: stage and holder, as its sharing agreement has it."""
 
 from __future__ import annotations
 
 import case_registry
 from connectors import all_connectors
-from foundation.journal import disclose
 from foundation.outbox import enqueue
 from foundation.unit_of_work import UnitOfWork
+from hub import sharing
 from schemas.canonical import sha256_hex
 from schemas.findings import Finding, Refused
 
@@ -26,7 +26,10 @@ STAGE_ZH = {
 
 
 def tell_whereabouts(uow: UnitOfWork, native_id: str) -> list[str]:
-    """Owe feedback to every partner whose manifest takes it and whose case this is; returns the message ids."""
+    """Owe feedback to every partner whose manifest takes it and whose case this is; returns the message ids.
+
+    Raises Refused: NOT_FOUND, NOT_SHARED where no agreement covers it.
+    """
     refs = case_registry.disputes_of(uow, native_id)
     if not refs:
         raise Refused(
@@ -41,28 +44,18 @@ def tell_whereabouts(uow: UnitOfWork, native_id: str) -> list[str]:
         )
         if not operation or not mine:
             continue
-        text = f"该事项目前：{STAGE_ZH.get(record['stage'], record['stage'])}"
         message_id = "C" + sha256_hex(f"feedback/{native_id}/{uow.now.isoformat()}".encode())[:29].upper()
-        body = {
-            "event": "feedback",
-            "message_id": message_id,
+        told = {
             "native_id": native_id,
             "stage": record["stage"],
             "stage_zh": STAGE_ZH.get(record["stage"], record["stage"]),
             "holder": record["holder"],
-            "text": text,
             "on": uow.now.isoformat(),
         }
+        seen = sharing.shared_view(uow, adapter.id, "whereabouts", told, "PROGRESS", subject=refs[0].number)
+        body = {**seen.record, "native_id": native_id, "event": "feedback", "message_id": message_id}
         enqueue(
             uow, partner=adapter.id, operation=operation, message_id=message_id, case_key=native_id, body=body
-        )
-        disclose(
-            uow,
-            recipient=adapter.institution,
-            purpose="feedback",
-            subject=refs[0].number,
-            fields=["stage", "holder"],
-            basis="信访工作条例 第22条",
         )
         sent.append(message_id)
     return sent

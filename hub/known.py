@@ -10,7 +10,9 @@ from connectors import Connector
 from foundation.keys import KeyStore
 from foundation.settings import Settings
 from foundation.unit_of_work import UnitOfWork
+from hub import sharing
 from schemas.exchange import Known
+from schemas.findings import Refused
 from schemas.wide import BEIJING
 
 # Longer than any partner's replay window in use (10 minutes), with room for clock skew.
@@ -41,10 +43,10 @@ def known_for(uow: UnitOfWork, adapter: Connector, keys: KeyStore, settings: Set
 
     def fact(kind: str, key: str) -> Any:
         """``last_sequence``: the highest running number taken for a case, 0 when none was. ``whereabouts``: stage of the
-        dispute of that agency's case, and since when; None when it is not known here."""
+        dispute of that agency's case, and since when; None when it is not known here, or no agreement covers it."""
         if kind == "last_sequence":
             return _last_sequence(uow, adapter.id, key)
-        return _whereabouts(uow, adapter.agency, key) if kind == "whereabouts" else None
+        return _whereabouts(uow, adapter, key) if kind == "whereabouts" else None
 
     return Known(
         fact=fact,
@@ -67,13 +69,20 @@ def _last_sequence(uow: UnitOfWork, partner: str, case_key: str) -> int:
     )
 
 
-def _whereabouts(uow: UnitOfWork, agency: str, native_id: str) -> dict[str, str] | None:
-    """The stage only: what a partner may know of where its case is now."""
-    for ref in case_registry.disputes_of(uow, native_id, agency):
+def _whereabouts(uow: UnitOfWork, adapter: Connector, native_id: str) -> dict[str, str] | None:
+    """The stage only: what a partner may know of where its case is now, by its sharing agreement."""
+    for ref in case_registry.disputes_of(uow, native_id, adapter.agency):
         found = case_registry.dispute(uow, ref.number)
-        if found is not None:
-            since = found["stage_since"].astimezone(BEIJING).isoformat(timespec="seconds")
-            return {"stage": found["stage"], "since": since}
+        if found is None:
+            continue
+        since = found["stage_since"].astimezone(BEIJING).isoformat(timespec="seconds")
+        told = {"stage": found["stage"], "since": since}
+        try:
+            return sharing.shared_view(
+                uow, adapter.id, "whereabouts", told, "PROGRESS", subject=ref.number
+            ).record
+        except Refused:
+            sharing.not_shared(uow, adapter.id, "whereabouts", "PROGRESS")
     return None
 
 

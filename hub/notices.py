@@ -1,8 +1,8 @@
 """What partners are told, by their manifests: which events, by which operation, to which of their cases.
 
 Nothing of what was conceded is ever in a notice: the body holds numbers, dates, sums that were agreed or paid,
-and who mediates; the agreement's words and the narrative stay here (exchange rule 8). Each notice leaves a line
-in the disclosure log.
+and who mediates; the agreement's words and the narrative stay here. What of that a partner gets is cut to its sharing
+agreement, and leaves a line in the disclosure log (exchange rule 8); without an agreement it is told nothing.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from typing import Any
 import case_registry
 import mediation
 from connectors import Connector, all_connectors
-from foundation.journal import disclose
 from foundation.outbox import enqueue
 from foundation.unit_of_work import UnitOfWork
+from hub import sharing
+from hub.sharing_terms import vocabulary
+from schemas.canonical import sha256_hex
+from schemas.findings import Refused
 
 # Event → the proceedings whose partner is told of it; empty = every case of the partner. A proceeding that the
 # law of those named here does not know (OTHER) is told of whatever its partner's manifest asks for.
@@ -29,15 +32,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     ),
     "late_money": ("ENFORCEMENT",),
 }
-BASIS = {
-    "agreed": "人民调解法 第31条；最高人民法院 特邀调解规定 第27条",
-    "failed": "人民调解法 第26条；最高人民法院 特邀调解规定 第27条",
-    "performed": "人民调解法 第31条",
-    "defaulted": "人民调解法 第31条",
-    "taken_up": "信访工作条例 第22条",
-    "confirmation_application": "人民调解法 第33条；民事诉讼法 第205条",
-    "late_money": "民事诉讼法 第253条",
-}
+DATA_SET = "mediation_result"
 
 
 def tell(uow: UnitOfWork, event: str, mediation_number: str, **facts: Any) -> int:
@@ -53,8 +48,7 @@ def tell(uow: UnitOfWork, event: str, mediation_number: str, **facts: Any) -> in
         if not operation:
             continue
         for native_id, case_number in _cases(adapter, event, dispute):
-            _owe(uow, adapter, operation, event, native_id, case_number, matter, facts)
-            sent += 1
+            sent += _owe(uow, adapter, operation, event, native_id, case_number, matter, facts)
     if sent:
         count_owed(uow, mediation_number)
     return sent
@@ -84,13 +78,12 @@ def _owe(
     case_number: str,
     matter: dict[str, Any],
     facts: dict[str, Any],
-) -> None:
+) -> bool:
+    """Owe one notice, cut to the agreement; False where none is in force: then people are told, and the partner is not."""
     live = mediation.live_agreement(uow, matter["id"])
     mark = live["number"] if live else f"{matter['mediation_number']}v{matter['version']}"
     message_id = _short(f"{event}/{mark}/{native_id}/{facts.get('mark', '')}")
-    body: dict[str, Any] = {
-        "event": event,
-        "message_id": message_id,
+    record: dict[str, Any] = {
         "native_id": native_id,
         "case_number": case_number,
         "mediation_number": matter["mediation_number"],
@@ -101,26 +94,28 @@ def _owe(
         **{name: value for name, value in facts.items() if name != "mark"},
     }
     if live:
-        body["agreement_number"] = live["number"]
-        body["amount_fen"] = live["total_fen"]
-        body["agreement_signed_on"] = live["signed_at"].date().isoformat()
+        record["agreement_number"] = live["number"]
+        record["amount_fen"] = live["total_fen"]
+        record["agreement_signed_on"] = live["signed_at"].date().isoformat()
+    purpose = vocabulary()["notices"].get(event, "")
+    try:
+        seen = sharing.shared_view(
+            uow, adapter.id, DATA_SET, record, purpose, subject=record["mediation_number"]
+        )
+    except Refused:
+        sharing.not_shared(uow, adapter.id, DATA_SET, purpose or event)
+        return False
+    # By these the hub knows its own row again, and the partner its own case; they are no news to it.
+    ours = {name: record[name] for name in ("native_id", "mediation_number")}
+    body = {**seen.record, **ours, "event": event, "message_id": message_id}
     enqueue(
         uow, partner=adapter.id, operation=operation, message_id=message_id, case_key=native_id, body=body
     )
-    disclose(
-        uow,
-        recipient=adapter.institution or adapter.id,
-        purpose=event,
-        subject=matter["mediation_number"],
-        fields=sorted(body),
-        basis=BASIS.get(event, "人民调解法 第31条"),
-    )
+    return True
 
 
 def _short(text: str) -> str:
     """A message id that every partner takes: 30 characters, letters and digits, the same for the same notice."""
-    from schemas.canonical import sha256_hex
-
     return "C" + sha256_hex(text.encode())[:29].upper()
 
 

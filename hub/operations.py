@@ -14,8 +14,8 @@ from sqlalchemy import RowMapping
 
 import case_registry
 from foundation.directory import Partner
-from foundation.journal import disclose
 from foundation.unit_of_work import UnitOfWork
+from hub import sharing
 from hub.batches import batch, batch_results
 from hub.evidence import evidence
 from hub.pages import MOST_A_PAGE, moment, read_cursor, write_cursor
@@ -26,7 +26,6 @@ Plain = dict[str, Any]
 TAKES = {"submit": "record", "correction": "correction", "withdrawal": "withdrawal"}
 # A message is listed so long after it came: an earlier number may be committed a little later than the next one.
 SETTLED = timedelta(seconds=5)
-BASIS = "own case of the caller: 开放接口约定"
 
 
 def status(uow: UnitOfWork, caller: Partner, asked: Plain) -> Plain:
@@ -126,7 +125,8 @@ def receipt(uow: UnitOfWork, caller: Partner, asked: Plain) -> bytes:
 def query(uow: UnitOfWork, caller: Partner, asked: Plain) -> Plain:
     """Where a dispute stands in which the caller has a case of its own; its own proceedings beside it.
 
-    Raises Refused: NOT_FOUND, also where there is such a dispute and the caller has no part in it.
+    Raises Refused: NOT_FOUND, also where there is such a dispute and the caller has no part in it; NOT_SHARED without a
+    sharing agreement in force.
     """
     number = str(asked.get("number", ""))
     found = case_registry.dispute(uow, number, viewer=caller.id)
@@ -142,15 +142,9 @@ def query(uow: UnitOfWork, caller: Partner, asked: Plain) -> Plain:
          "state": each["state"]}
         for each in own[:1000]
     ]  # fmt: skip
-    disclose(
-        uow,
-        recipient=caller.institution,
-        purpose="query",
-        subject=found["number"],
-        fields=sorted(told),
-        basis=BASIS,
-    )
-    return told
+    return sharing.shared_view(
+        uow, caller.id, "whereabouts", told, "PROGRESS", subject=found["number"]
+    ).record
 
 
 def missing(uow: UnitOfWork, caller: Partner, asked: Plain) -> Plain:

@@ -1,7 +1,8 @@
 """Asks the registers whether payees are alive before money goes to them (gateway contract, habit 8).
 
-Each question has a matter and a purpose and leaves a line in the disclosure log; the answer comes in through the
-same inbox as every message, and what follows from it stands in the choreography.
+Each question has a matter and a purpose, is covered by a sharing agreement and leaves a line in the disclosure log
+before it is asked; the answer comes in through the same inbox as every message, and what follows from it stands in the
+choreography.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from typing import Any
 import escrow
 from connectors import Connector, all_connectors
 from foundation import inbox, outbox
-from foundation.journal import disclose
 from foundation.unit_of_work import unit_of_work
 from foundation.wire import Wire
+from hub import sharing
 from hub.pipeline import Hub, process
 from hub.sending import connector_context, keep_state
+from schemas.findings import Refused
 
 log = logging.getLogger("concord.payees")
 PAYING = ("FUNDED", "PART_FUNDED", "RELEASING")
@@ -67,9 +69,17 @@ def _payees(hub: Hub) -> list[dict[str, str]]:
 def _ask(hub: Hub, wire: Wire, adapter: Connector, payee: dict[str, str]) -> bool:
     with unit_of_work(hub.engine) as uow:
         context = connector_context(hub, uow, adapter)
+        try:
+            # Written down before it leaves: a question that went out is in the log whatever happens next.
+            asked_of = sharing.shared_view(
+                uow, adapter.id, "payee", dict(payee), "PAYEE_CHECK", subject=payee["matter"]
+            ).record
+        except Refused:
+            sharing.not_shared(uow, adapter.id, "payee", "PAYEE_CHECK")
+            return False
     assert adapter.client is not None
     try:
-        asked = adapter.client.ask(wire, context, "person", payee)
+        asked = adapter.client.ask(wire, context, "person", asked_of)
     except (
         Exception
     ) as error:  # away, over its quota, stopped: said by its own page, asked again by the next run
@@ -81,11 +91,6 @@ def _ask(hub: Hub, wire: Wire, adapter: Connector, payee: dict[str, str]) -> boo
     with unit_of_work(hub.engine) as uow:
         keep_state(uow, adapter.id, context.state)
         outbox.note_partner(uow, adapter.id, ok=True)
-        told = asked.disclosure
-        disclose(
-            uow, recipient=told["recipient"], purpose=told["purpose"], subject=told["subject"],
-            fields=list(told["fields"]), basis=told["basis"],
-        )  # fmt: skip
         stored = [inbox.store_in(uow, message) for message in asked.messages]
     for each in stored:
         process(hub, each.id)

@@ -1,7 +1,8 @@
 """What subscribers are told: which events a partner may be told of, and the bytes of each telling.
 
-Default deny: only the topics of ``subscribable_events.csv``, only the fields named there, and only of disputes
-that the partner itself has a case in; sealed disputes never. The body is a CloudEvent 1.0 in JSON.
+Default deny: only the topics of ``subscribable_events.csv``, only the fields named there that the partner's sharing
+agreement covers, and only of disputes that the partner itself has a case in; sealed disputes never. The body is a
+CloudEvent 1.0 in JSON.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -26,6 +28,7 @@ from foundation import subscriptions
 from foundation.journal import journal
 from foundation.keys import KeyStore
 from foundation.unit_of_work import UnitOfWork, unit_of_work
+from hub import sharing
 from hub.pipeline import Hub
 from schemas.findings import Finding, Refused
 
@@ -106,30 +109,38 @@ def fan_out(hub: Hub) -> int:
         about = {UUID(row["payload"]["dispute_id"]) for row in events if row["payload"].get("dispute_id")}
         knowing = case_registry.cases_by_partner(uow, sorted(about))
         deliveries = []
+        seen: list[sharing.Shared] = []
         for subscription in subscriptions.active(uow):
+            agreement = sharing.may_share(uow, subscription["partner"], "whereabouts", "PROGRESS")
             for row in events:
                 dispute = row["payload"].get("dispute_id")
                 cases = knowing.get(UUID(dispute), {}).get(subscription["partner"]) if dispute else None
-                if cases and row["topic"] in subscription["topics"] and row["topic"] in topics():
-                    body = cloud_event(row, cases)
-                    deliveries.append(
-                        {
-                            "subscription": subscription["id"],
-                            "event": row["id"],
-                            "subject": dispute,
-                            "body": body,
-                        }
-                    )
+                if not (cases and row["topic"] in subscription["topics"] and row["topic"] in topics()):
+                    continue
+                if agreement is None:
+                    sharing.not_shared(uow, subscription["partner"], "whereabouts", "PROGRESS")
+                    break
+                told = sharing.view_of(
+                    agreement, _fields(row, cases), str(row["payload"].get("dispute", dispute))
+                )
+                seen.append(told)
+                delivery = {"subscription": subscription["id"], "event": row["id"], "subject": dispute}
+                deliveries.append({**delivery, "body": cloud_event(row, told.record)})
+        sharing.write_down(uow, seen)
         subscriptions.tell(uow, [row["id"] for row in events], deliveries)
         return len(events)
 
 
-def cloud_event(row: RowMapping, cases: list[str]) -> bytes:
-    """The event as CloudEvents 1.0 JSON: the fields that its topic may show, and the partner's own numbers."""
-    payload = row["payload"]
+def _fields(row: RowMapping, cases: list[str]) -> dict[str, Any]:
+    """The fields that the event's topic may show, and the partner's own numbers."""
     fields = topics()[row["topic"]]["fields"].split()
-    data = {name: payload[name] for name in fields if payload.get(name) is not None}
-    return _body(row, payload.get("dispute"), {**data, "your_cases": cases})
+    data = {name: row["payload"][name] for name in fields if row["payload"].get(name) is not None}
+    return {**data, "your_cases": cases}
+
+
+def cloud_event(row: RowMapping, data: dict[str, Any]) -> bytes:
+    """The event as CloudEvents 1.0 JSON with what the partner may see of it."""
+    return _body(row, data.get("dispute"), data)
 
 
 def _body(row: RowMapping, subject: str | None, data: dict[str, object]) -> bytes:

@@ -20,6 +20,7 @@ from foundation.http_signature import Parts
 from foundation.unit_of_work import UnitOfWork
 from foundation.wss_sign import signed_envelope
 from schemas.soap import SOAP11
+from tests.exchange.agreements import share
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 BODY = '{"case": "（2026）瓯民调1号", "sum": 120000}'.encode()
@@ -74,6 +75,7 @@ def enter(uow: UnitOfWork, partner_id: str = "ouqi_street", **told: Any) -> None
 
 def enter_with_keys(uow: UnitOfWork, partner_id: str = "ouqi_street", name: str = "rsa", **told: Any) -> None:
     enter(uow, partner_id, **told)
+    share(uow, partner_id)
     partner_keys.register_key(uow, partner_id, "http", pem(name), key_id=f"{partner_id}-1")
     partner_keys.register_key(uow, partner_id, "wss", pem(name))
     partner_keys.register_key(uow, partner_id, "tls", pem(name))

@@ -26,6 +26,7 @@ from hub.supervisor import rabbitmq
 from hub.supervisor.children import INSTANCE, Child
 from hub.teller import Teller
 from tests.conftest import free_port
+from tests.exchange.agreements import share
 from tests.exchange.test_subscriptions import a_dispute, happen
 
 pytestmark = [
@@ -78,6 +79,7 @@ def test_told_in_order_whatever_the_broker_does(
     child, url = broker
     hub = Hub(engine, KeyStore(tmp_path / "keys"), Settings(database_url, url, tmp_path, 8600, "sandbox"))
     with unit_of_work(engine) as uow:
+        share(uow, "p1")
         made, secret = subscribing.subscribe(uow, hub, "p1", "amqp", ["stage_changed"], approved=True)
         found = subscriptions.one(uow, made)
         dispute = a_dispute(uow, "JF-1", ["p1"])

@@ -24,6 +24,7 @@ from hub.pipeline import Hub
 from hub.teller import Teller
 from schemas.findings import Refused
 from tests.connectors.answering_server import Answer, Call, answering
+from tests.exchange.agreements import share
 
 CASES = (
     "INSERT INTO registry.source_case (partner, institution, agency, native_id, first_seen, dispute) VALUES"
@@ -48,6 +49,9 @@ class Subscriber:
 
 @pytest.fixture
 def hub(engine: Engine, database_url: str, tmp_path: Path) -> Hub:
+    with unit_of_work(engine) as uow:
+        for partner in ("p1", "p2"):
+            share(uow, partner)
     return Hub(engine, KeyStore(tmp_path / "keys"), Settings(database_url, "", tmp_path, 8600, "sandbox"))
 
 
