@@ -28,7 +28,7 @@ from case_registry.machines import MACHINES
 from case_registry.outside_facts import clear_flag, escrow_summary, set_flag, set_notices_owed
 from case_registry.reading import dispute
 from case_registry.recording import record, retract_message
-from case_registry.recording_many import NotRecorded, Spoken, record_many
+from case_registry.recording_many import record_many
 from case_registry.referrals import draft as draft_referral
 from case_registry.referrals import recall as recall_referral
 from case_registry.referrals import receipt as referral_receipt
@@ -36,7 +36,16 @@ from case_registry.referrals import return_back as return_referral
 from case_registry.referrals import send as send_referral
 from case_registry.referrals import take_up as take_up_referral
 from case_registry.refresh import refresh as _refresh
-from case_registry.source import DisputeRef, Event, NotAllowed, RecordResult, Source, Unknown
+from case_registry.source import (
+    DisputeRef,
+    Event,
+    NotAllowed,
+    NotRecorded,
+    RecordResult,
+    Source,
+    Spoken,
+    Unknown,
+)
 from case_registry.state_hash import rebuilt_hash, state_hash
 from case_registry.watching import after_act as _after_act
 from case_registry.watching import watch_deadlines

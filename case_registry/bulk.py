@@ -6,7 +6,6 @@ hang together with such, go the ordinary way. No events come of it: history has 
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -18,6 +17,7 @@ import psycopg
 from case_registry import clocks, link_decisions
 from case_registry.bulk_chunk import Chunk, Ids, NewCase, group, judge_pairs, work_out
 from case_registry.bulk_rows import DisputeRows, held_of, write_told
+from case_registry.collecting import no_collecting
 from case_registry.disputes import regroup
 from case_registry.features import Features, from_json
 from case_registry.linking import lock
@@ -56,15 +56,10 @@ def bulk_load(
     loaded = Loaded()
     ref = message or uow.new_id()
     flat = ((source, record) for source, records in items for record in records)
-    collecting = gc.isenabled()
-    gc.disable()  # a chunk makes a million objects and no cycles; looking through them again and again is a tenth
-    try:
+    with no_collecting():
         while part := list(islice(flat, CHUNK)):
             loaded.records += len(part)
             _load_chunk(uow, part, ref, loaded)
-    finally:
-        if collecting:
-            gc.enable()
     return asdict(loaded)
 
 

@@ -158,8 +158,8 @@ class DisputeRows:
         v = row_values(number, everyone, chosen, where.stage)
         self.disputes.append(
             (ident, seq, number, self.now, where.stage, self.now, where.why, where.holder, self.now, shown,
-             sorted({f.split(":", 1)[0] for f in shown}), v["title"], v["cause"], v["claimed"], v["agreed"], v["occurred"],
-             v["begun"], v["county"], v["town"], v["agencies"], v["numbers"], v["search"], v["grams"], v["sealed"], lamp,
+             sorted({f.split(":", 1)[0] for f in shown}), v["title"], v["cause"], v["claimed_fen"], v["agreed_fen"], v["occurred_on"],
+             v["begun_on"], v["county"], v["town"], v["agencies"], v["numbers"], v["search"], v["grams"], v["sealed"], lamp,
              grade.name, self.now)
         )  # fmt: skip
         self.members += [(case.id, ident, self.now, self.by, self.why) for case in part]

@@ -38,23 +38,31 @@ def change_state(uow: UnitOfWork, row: RowMapping, state: str, kind: str, detail
     log(uow, row["id"], kind, uow.now, detail)
 
 
+def stop_clocks(uow: UnitOfWork, stops: Sequence[tuple[RowMapping, str]]) -> None:
+    """Stop clocks, each with the reason."""
+    uow.execute(
+        "UPDATE registry.clock SET state = 'STOPPED', stopped_at = :now WHERE id = ANY(:ids)",
+        now=uow.now,
+        ids=[row["id"] for row, _ in stops],
+    )
+    write_log(uow, [log_row(row["id"], "STOP", uow.now, {"why": why}) for row, why in stops])
+
+
 def log_row(clock: UUID, kind: str, at: datetime, detail: dict[str, Any]) -> dict[str, Any]:
     """One line of a clock's log."""
-    return {"clock": clock, "kind": kind, "at": at, "detail": orjson.dumps(detail).decode()}
+    return {"clock": clock, "kind": kind, "at": at, "detail": detail}
 
 
 def write_log(uow: UnitOfWork, rows: Sequence[dict[str, Any]]) -> None:
     """Write lines of clocks' logs, in this order."""
-    uow.execute(
-        "INSERT INTO registry.clock_event (clock, kind, at, by, detail)"
-        " SELECT c, k, a, :by, CAST(d AS jsonb) FROM unnest(CAST(:c AS uuid[]), CAST(:k AS text[]),"
-        " CAST(:a AS timestamptz[]), CAST(:d AS text[])) WITH ORDINALITY AS t(c, k, a, d, place) ORDER BY place",
-        by=uow.actor.id,
-        c=[row["clock"] for row in rows],
-        k=[row["kind"] for row in rows],
-        a=[row["at"] for row in rows],
-        d=[row["detail"] for row in rows],
-    )
+    uow.execute(_LOG, by=uow.actor.id, rows=orjson.dumps(rows).decode())
+
+
+# No ORDER BY: a function in FROM gives its rows in the order of the array, and the log's ids follow it.
+_LOG = """
+INSERT INTO registry.clock_event (clock, kind, at, by, detail)
+SELECT clock, kind, at, :by, detail FROM json_populate_recordset(NULL::registry.clock_event, CAST(:rows AS json))
+"""
 
 
 def log(uow: UnitOfWork, clock: UUID, kind: str, at: datetime, detail: dict[str, Any]) -> None:

@@ -5,12 +5,13 @@ A clock is one running instance of a deadline on one episode; what happens to it
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache
 from itertools import pairwise
 from typing import Any
+from uuid import UUID
 
 import orjson
 from sqlalchemy import RowMapping
@@ -25,6 +26,7 @@ from case_registry.clock_acts import (
     log_row,
     resume,
     set_limit,
+    stop_clocks,
     suspend,
     suspended_by_episode,
     write_log,
@@ -113,50 +115,81 @@ def _right_law(row: Mapping[str, Any], episode: Episode) -> bool:
     return bool(row["only_labour"]) is labour
 
 
+@dataclass(frozen=True)
+class Asked:
+    """The clocks that a dispute's episodes ask for. `fresh`: its cases cannot have clocks yet."""
+
+    wanted: Sequence[Wanted]
+    cases: Sequence[int]
+    fresh: bool
+
+
 @dataclass
 class Synced:
-    """What bringing clocks up to date did. `any`: whether these cases have clocks at all; `lamp`: the worst lamp,
-    where all their clocks were opened just now."""
+    """What bringing a dispute's clocks up to date did. `any`: whether it has clocks at all; `lamp`: the worst lamp,
+    where all its clocks were opened just now."""
 
-    any: bool
-    events: list[Event]
+    any: bool = False
+    events: list[Event] = field(default_factory=list)
     lamp: str | None = None
 
 
-def sync_clocks(uow: UnitOfWork, wanted: Sequence[Wanted], cases: Sequence[int], *, fresh: bool) -> Synced:
-    """Open, move, pause and stop the clocks of these cases so that they are what the episodes ask for.
-
-    `fresh`: the cases cannot have clocks yet.
-    """
+def sync_clocks(uow: UnitOfWork, asked: Sequence[Asked]) -> list[Synced]:
+    """Open, move, pause and stop clocks so that they are what the episodes ask for; an answer for each dispute."""
+    stored = [case for each in asked if not each.fresh for case in each.cases]
     rows = (
-        []
-        if fresh
-        else uow.all("SELECT * FROM registry.clock WHERE source_case = ANY(:cases)", cases=list(cases))
+        uow.all("SELECT * FROM registry.clock WHERE source_case = ANY(:cases)", cases=stored)
+        if stored
+        else []
     )
     present = {(r["source_case"], r["sub_id"], r["rule"], r["started_at"]): r for r in rows}
-    opening: list[Wanted] = []
-    moved = False
-    for clock in wanted:
-        row = present.pop(clock.key, None)
-        if row is not None:
-            moved = _bring(uow, clock, row) or moved
-        elif clock.running:
-            opening.append(clock)
-    for row in present.values():
-        if row["state"] in ("RUNNING", "SUSPENDED"):
-            change_state(uow, row, "STOPPED", "STOP", {"why": "its episode no longer says so"})
-    events, worst = open_clocks(uow, opening) if opening else ([], "")
+    with_clocks = {r["source_case"] for r in rows}
+    opening: list[tuple[int, Wanted]] = []
+    stops: list[tuple[RowMapping, str]] = []
+    moved: set[int] = set()
+    found = [Synced(lamp="" if each.fresh else None) for each in asked]
+    for i, each in enumerate(asked):
+        found[i].any = not with_clocks.isdisjoint(each.cases)
+        for clock in each.wanted:
+            row = present.pop(clock.key, None)
+            if row is not None:
+                if _bring(uow, clock, row, stops):
+                    moved.update(each.cases)
+            elif clock.running:
+                opening.append((i, clock))
+    stops += [(row, NOT_ASKED) for row in present.values() if row["state"] in ("RUNNING", "SUSPENDED")]
+    if stops:
+        stop_clocks(uow, stops)
+    if opening:
+        for (i, _), (events, lamp) in zip(opening, open_clocks(uow, [c for _, c in opening]), strict=True):
+            found[i].any = True
+            found[i].events += events
+            if asked[i].fresh:
+                found[i].lamp = worst((found[i].lamp or "", lamp))
     if moved:
-        events += light_lamps(uow, cases)
-    return Synced(bool(rows or opening), events, worst if fresh else None)
+        at = {case: i for i, each in enumerate(asked) for case in each.cases}
+        for event in light_lamps(uow, sorted(moved)):
+            found[at[event["case"]]].events.append(event)
+    return found
+
+
+NOT_ASKED = "its episode no longer says so"
+
+
+def _worse(lamp: str) -> int:
+    return _WORST.index(lamp) if lamp else -1
 
 
 def worst_lamp(clocks: Sequence[Wanted], now: datetime) -> str:
     """The worst lamp of clocks about to be opened, "" for none."""
-    found = [
+    return worst(
         _lamps(clock, clock.due(), now)[-1][1].colour if not clock.suspended else "GREY" for clock in clocks
-    ]
-    return max(found, key=_WORST.index, default="")
+    )
+
+
+def worst(lamps: Iterable[str]) -> str:
+    """The worst of these lamps, "" for none."""
+    return max(lamps, key=_worse, default="")
 
 
 def _lamps(clock: Wanted, due: Due, now: datetime) -> list[tuple[datetime, Lamp]]:
@@ -168,65 +201,76 @@ def _lamps(clock: Wanted, due: Due, now: datetime) -> list[tuple[datetime, Lamp]
 _WORST = ("GREY", "GREEN", "YELLOW", "RED")
 
 
-def open_clocks(uow: UnitOfWork, clocks: Sequence[Wanted]) -> tuple[list[Event], str]:
-    """Open clocks, each with the changes its lamp has gone through since its own start; also the worst lamp."""
-    rows: list[dict[str, Any]] = []
-    log_rows: list[dict[str, Any]] = []
-    events: list[Event] = []
-    for clock in clocks:
-        ident = uow.new_id()
+def open_clocks(uow: UnitOfWork, clocks: Sequence[Wanted]) -> list[tuple[list[Event], str]]:
+    """Open clocks, each with the changes its lamp has gone through since its own start; for each its events and lamp."""
+    made = opened(clocks, [uow.new_id() for _ in clocks], uow.now)
+    rows = made.rows
+    uow.execute(_OPEN, rows=orjson.dumps(rows).decode())
+    write_log(uow, made.log)
+    for row, clock in zip(rows, clocks, strict=True):
+        if clock.suspended:
+            suspend(uow, row["id"], uow.now, CAME_SUSPENDED)
+            row["lamp"] = "GREY"
+    return [(events, row["lamp"]) for events, row in zip(made.events, rows, strict=True)]
+
+
+@dataclass
+class Opened:
+    """Clocks about to be opened: their rows and the rows of their log, and each one's events."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    log: list[dict[str, Any]] = field(default_factory=list)
+    events: list[list[Event]] = field(default_factory=list)
+
+
+def opened(clocks: Sequence[Wanted], ids: Sequence[UUID], now: datetime) -> Opened:
+    """The rows of clocks about to be opened under these ids. Pure."""
+    made = Opened()
+    for clock, ident in zip(clocks, ids, strict=True):
         due = clock.due()
         timing = Timing(clock.start, clock.rule.unit, (Limit(clock.start, due),))
         first = clock.start.astimezone(BEIJING).date()
-        lamps = _lamps(clock, due, uow.now)
-        lamp = lamps[-1][1].colour
-        rows.append(
-            {"id": ident, "case": clock.case, "sub": clock.sub_id, "rule": clock.rule.id, "version": clock.rule.version,
-             "agency": clock.agency, "start": clock.start, "total": due.total, "unit": clock.rule.unit,
-             "due": due.last_day, "stated": clock.stated is not None, "provisional": due.provisional,
-             "yellow": yellow_at(timing), "red": due.over_at, "lamp": lamp,
-             "remind": [(first + timedelta(days=n)).isoformat() for n in clock.remind_days]}
+        lamps = _lamps(clock, due, now)
+        made.rows.append(
+            {"id": ident, "source_case": clock.case, "sub_id": clock.sub_id, "rule": clock.rule.id,
+             "rule_version": clock.rule.version, "agency": clock.agency, "started_at": clock.start, "total": due.total,
+             "unit": clock.rule.unit, "due_on": due.last_day, "stated": clock.stated is not None,
+             "provisional": due.provisional, "yellow_at": yellow_at(timing), "red_at": due.over_at,
+             "lamp": lamps[-1][1].colour, "remind_on": [first + timedelta(days=n) for n in clock.remind_days]}
         )  # fmt: skip
-        log_rows.append(log_row(ident, "LIMIT", clock.start, limit_detail(due, "opened")))
+        made.log.append(log_row(ident, "LIMIT", clock.start, limit_detail(due, "opened")))
         base = {"clock": ident, "rule": clock.rule.id, "agency": clock.agency, "due_on": due.last_day.isoformat(),
                 "case": clock.case}  # fmt: skip
-        events.append({"event": "clock_opened", **base, "provisional": due.provisional})
+        events = [{"event": "clock_opened", **base, "provisional": due.provisional}]
         for (_, before), (at, after) in pairwise(lamps):
-            log_rows.append(
+            made.log.append(
                 log_row(ident, "LAMP", at, lamp_detail(before.colour, after.colour, after.used, after.total))
             )
             events.append(
                 {"event": "lamp_changed", **base, "from": before.colour, "to": after.colour, "at": at}
             )
-    uow.execute(_OPEN, **{name: [row[name] for row in rows] for name in rows[0] if name != "remind"},
-                remind=[orjson.dumps(row["remind"]).decode() for row in rows])  # fmt: skip
-    write_log(uow, log_rows)
-    for row, clock in zip(rows, clocks, strict=True):
-        if clock.suspended:
-            suspend(uow, row["id"], uow.now, CAME_SUSPENDED)
-            row["lamp"] = "GREY"
-    return events, max((row["lamp"] for row in rows), key=_WORST.index)
+        made.events.append(events)
+    return made
 
 
-_OPEN = """
-INSERT INTO registry.clock (id, source_case, sub_id, rule, rule_version, agency, started_at, total, unit, due_on, stated,
-    provisional, yellow_at, red_at, lamp, remind_on)
-SELECT id, c, sub, rule, version, agency, start, total, unit, due, stated, provisional, yellow, red, lamp,
-    ARRAY(SELECT CAST(d AS date) FROM jsonb_array_elements_text(CAST(remind AS jsonb)) d)
-FROM unnest(CAST(:id AS uuid[]), CAST(:case AS bigint[]), CAST(:sub AS text[]), CAST(:rule AS text[]),
-    CAST(:version AS text[]), CAST(:agency AS text[]), CAST(:start AS timestamptz[]), CAST(:total AS int[]),
-    CAST(:unit AS text[]), CAST(:due AS date[]), CAST(:stated AS boolean[]), CAST(:provisional AS boolean[]),
-    CAST(:yellow AS timestamptz[]), CAST(:red AS timestamptz[]), CAST(:lamp AS text[]), CAST(:remind AS text[]))
-    AS t(id, c, sub, rule, version, agency, start, total, unit, due, stated, provisional, yellow, red, lamp, remind)
+OPENED = (
+    "id, source_case, sub_id, rule, rule_version, agency, started_at, total, unit, due_on, stated, provisional, yellow_at,"
+    " red_at, lamp, remind_on"
+)
+_OPEN = f"""
+INSERT INTO registry.clock ({OPENED})
+SELECT {OPENED} FROM json_populate_recordset(NULL::registry.clock, CAST(:rows AS json))
 """
 
 
-def _bring(uow: UnitOfWork, clock: Wanted, row: RowMapping) -> bool:
-    """Bring one clock that is there to what its episode asks for; returns whether its lamp may have changed."""
+def _bring(uow: UnitOfWork, clock: Wanted, row: RowMapping, stops: list[tuple[RowMapping, str]]) -> bool:
+    """Bring one clock that is there to what its episode asks for; returns whether its lamp may have changed.
+
+    `stops`: takes up the clocks to be stopped, with the reason."""
     state = row["state"]
     if not clock.running:
         if state != "STOPPED":
-            change_state(uow, row, "STOPPED", "STOP", {"why": "the act is done"})
+            stops.append((row, "the act is done"))
         return False
     moved = False
     if state == "STOPPED":

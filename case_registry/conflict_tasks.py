@@ -20,51 +20,62 @@ ROLE_FOR = {"agreed_fen": "reviewer", "claimed_fen": "reviewer", "people_count":
 """Whose task a conflict is; everything else is the supervision officer's."""
 
 
-def sync(uow: UnitOfWork, dispute: UUID, chosen: Mapping[str, Chosen]) -> list[Event]:
-    """Open a task for each undecided field, and end those whose sources agree again."""
+def sync(uow: UnitOfWork, read: Mapping[UUID, Mapping[str, Chosen]]) -> dict[UUID, list[Event]]:
+    """Open a task for each undecided field of these disputes, and end those whose sources agree again.
+
+    `read`: what each dispute's fields were chosen to be. Returns events by dispute."""
     open_rows = {
-        row["field"]: row
+        (row["dispute"], row["field"]): row
         for row in uow.all(
-            "SELECT id, field, voices FROM registry.conflict WHERE dispute = :d AND state = 'OPEN'", d=dispute
+            "SELECT id, dispute, field, voices FROM registry.conflict WHERE dispute = ANY(:ids) AND state = 'OPEN'"
+            " ORDER BY opened_at, id",
+            ids=list(read),
         )
     }
-    undecided = {name: c for name, c in chosen.items() if c.undecided}
-    events: list[Event] = []
-    for name, row in open_rows.items():
-        if name not in undecided:
-            uow.execute(
-                "UPDATE registry.conflict SET state = 'GONE', decided_at = :now WHERE id = :id",
-                id=row["id"],
-                now=uow.now,
-            )
-    for name, choice in undecided.items():
+    undecided = {(d, name): c for d, chosen in read.items() for name, c in chosen.items() if c.undecided}
+    gone = [row["id"] for at, row in open_rows.items() if at not in undecided]
+    if gone:
+        uow.execute(
+            "UPDATE registry.conflict SET state = 'GONE', decided_at = :now WHERE id = ANY(:ids)",
+            ids=gone,
+            now=uow.now,
+        )
+    found: dict[UUID, list[Event]] = {dispute: [] for dispute in read}
+    new: list[dict[str, Any]] = []
+    for (dispute, name), choice in undecided.items():
         voices = [as_row(v) for v in choice.undecided]
-        known = open_rows.get(name)
+        known = open_rows.get((dispute, name))
         if known is None:
-            events.append(_open(uow, dispute, name, voices))
+            row = opening(uow.new_id(), dispute, name, voices)
+            new.append({**row, "opened_at": uow.now})
+            found[dispute].append(found_event(row))
         elif known["voices"] != voices:
             uow.execute(
                 "UPDATE registry.conflict SET voices = CAST(:v AS jsonb) WHERE id = :id",
                 v=orjson.dumps(voices).decode(),
                 id=known["id"],
             )
-    return events
+    if new:
+        uow.execute(_OPEN, rows=orjson.dumps(new).decode())
+    return found
 
 
-def _open(uow: UnitOfWork, dispute: UUID, name: str, voices: list[dict[str, Any]]) -> Event:
-    conflict = uow.new_id()
+def found_event(row: Mapping[str, Any]) -> Event:
+    """What is said of a new task."""
+    return {"event": "conflict_found", "conflict": row["id"], "field": row["field"], "role": row["role"],
+            "voices": row["voices"]}  # fmt: skip
+
+
+def opening(ident: UUID, dispute: UUID, name: str, voices: list[dict[str, Any]]) -> dict[str, Any]:
+    """The row of a new task."""
     role = ROLE_FOR.get(name, "supervision_officer")
-    uow.execute(
-        "INSERT INTO registry.conflict (id, dispute, field, voices, role, opened_at)"
-        " VALUES (:id, :dispute, :field, CAST(:voices AS jsonb), :role, :now)",
-        id=conflict,
-        dispute=dispute,
-        field=name,
-        voices=orjson.dumps(voices).decode(),
-        role=role,
-        now=uow.now,
-    )
-    return {"event": "conflict_found", "conflict": conflict, "field": name, "role": role, "voices": voices}
+    return {"id": ident, "dispute": dispute, "field": name, "voices": voices, "role": role}
+
+
+_OPEN = """
+INSERT INTO registry.conflict (id, dispute, field, voices, role, opened_at)
+SELECT id, dispute, field, voices, role, opened_at FROM json_populate_recordset(NULL::registry.conflict, CAST(:rows AS json))
+"""
 
 
 def settle(uow: UnitOfWork, conflict: UUID, value: JsonValue, reason: str) -> UUID:

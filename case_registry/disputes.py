@@ -18,56 +18,101 @@ from schemas.case_numbers import normalise_case_number
 
 @dataclass
 class Regrouped:
-    """What grouping anew changed. `disputes`: all concerned; `fresh`: those founded just now by new cases; `moved`: whether any
-    case left a dispute or joined one that was there; `events` for the choreography."""
+    """What grouping anew changed. `disputes`: all concerned; `fresh`: those founded just now by new cases; `moved`: those
+    where a case left a dispute or joined one that was there; `by`: for each dispute the case, of those asked about, by
+    which it is concerned; `events` for the choreography."""
 
     disputes: set[UUID] = field(default_factory=set)
     fresh: set[UUID] = field(default_factory=set)
-    moved: bool = False
+    moved: set[UUID] = field(default_factory=set)
+    by: dict[UUID, int] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
 
 
-def regroup(uow: UnitOfWork, seeds: Sequence[int], why: str) -> Regrouped:
-    """Group again all that hangs together with these cases and write who belongs where, since when and why."""
-    nodes = component(uow, seeds)
+def regroup(
+    uow: UnitOfWork,
+    seeds: Mapping[int, int] | Sequence[int],
+    why: str,
+    numbers: Mapping[int, list[int]] | None = None,
+) -> Regrouped:
+    """Group again all that hangs together with these cases and write who belongs where, since when and why.
+
+    `seeds`: the cases, or each with the case on whose account it is looked at. `numbers`: running numbers kept for
+    disputes founded on account of a case; those used are taken out.
+    """
+    asked = seeds if isinstance(seeds, Mapping) else {case: case for case in seeds}
+    nodes = component(uow, asked)
     found = Regrouped()
     target: dict[int, UUID] = {}
-    for part in groups(uow, nodes):
+    founders: list[tuple[int, list[int]]] = []
+    grouped = groups(uow, nodes)
+    roots = {n: root for root, part in grouped for n in part}
+    account = {roots[case]: by for case, by in sorted(asked.items(), reverse=True)}
+    for _, part in grouped:
         born = sorted((nodes[n].born_seq, b) for n in part if (b := nodes[n].born))
         founder = min((n for n in part if nodes[n].features is not None), default=None)
         if born:
             target.update(dict.fromkeys(part, born[0][1]))
         elif founder is not None:
-            ref = _found_dispute(uow, founder, why, leaves=nodes[founder].dispute is not None)
-            if all(nodes[n].dispute is None for n in part):
-                found.fresh.add(ref.id)
-            found.disputes.add(ref.id)
-            target.update({n: ref.id for n in part if n != founder})
-            found.events.append({"event": "dispute_opened", "dispute_id": ref.id, "dispute": ref.number,
-                                 "agency": nodes[founder].agency})  # fmt: skip
-    _move(uow, nodes, target, why, found)
+            founders.append((founder, part))
+    founders.sort()
+    given = [(numbers or {}).get(account[roots[founder]], []) for founder, _ in founders]
+    made = _found_disputes(uow, [n for n, _ in founders], given, nodes, why)
+    for (founder, part), ref in zip(founders, made, strict=True):
+        if all(nodes[n].dispute is None for n in part):
+            found.fresh.add(ref.id)
+        target.update(dict.fromkeys(part, ref.id))
+        found.events.append({"event": "dispute_opened", "dispute_id": ref.id, "dispute": ref.number,
+                             "agency": nodes[founder].agency})  # fmt: skip
+    _move(uow, nodes, {n: d for n, d in target.items() if n not in {f for f, _ in founders}}, why, found)
     _point_merged(uow, nodes, target, found)
     found.disputes |= set(target.values()) | {row.dispute for row in nodes.values() if row.dispute}
+    for n, row in nodes.items():
+        for dispute in (row.dispute, row.born, target.get(n)):
+            if dispute is not None:
+                found.by[dispute] = account[roots[n]]
     return found
 
 
 _FOUND = """
 WITH made AS (
     INSERT INTO registry.dispute (id, seq, number, opened_at, stage_since, holder_since, moved_at)
-    SELECT :id, n, 'JF-' || to_char(CAST(:now AS timestamptz) AT TIME ZONE 'Asia/Shanghai', 'YYYY') || '-'
+    SELECT i, n, 'JF-' || to_char(CAST(:now AS timestamptz) AT TIME ZONE 'Asia/Shanghai', 'YYYY') || '-'
            || lpad(n::text, 6, '0'), :now, :now, :now, :now
-    FROM (SELECT nextval(pg_get_serial_sequence('registry.dispute', 'seq')) AS n) s RETURNING id, number),
-founder AS (UPDATE registry.source_case SET born = :id, dispute = :id WHERE id = :founder)
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:seqs AS bigint[])) AS t(i, n) RETURNING id, number),
+founders AS (
+    UPDATE registry.source_case c SET born = t.i, dispute = t.i
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:founders AS bigint[])) AS t(i, f) WHERE c.id = t.f)
 SELECT id, number FROM made
 """
 
 
-def _found_dispute(uow: UnitOfWork, founder: int, why: str, *, leaves: bool) -> DisputeRef:
-    """Found a dispute by one of its cases; a founder that was in another dispute until now leaves it."""
-    row = uow.one(_FOUND, id=uow.new_id(), now=uow.now, founder=founder)
-    assert row is not None
-    _enter(uow, [(founder, row["id"])], why, leaves=leaves)
-    return DisputeRef(row["id"], row["number"])
+def _found_disputes(
+    uow: UnitOfWork,
+    founders: Sequence[int],
+    given: Sequence[list[int]],
+    nodes: Mapping[int, CaseRow],
+    why: str,
+) -> list[DisputeRef]:
+    """Found a dispute by each of these cases; a founder that was in another dispute until now leaves it.
+
+    `given`: running numbers to take, for each founder; where there is none, the next."""
+    if not founders:
+        return []
+    seqs = [numbers.pop(0) if numbers else None for numbers in given]
+    lacking = iter(
+        row["n"]
+        for row in uow.all(
+            "SELECT nextval('registry.dispute_seq_seq') AS n FROM generate_series(1, :count)", count=seqs.count(None)
+        )
+    ) if None in seqs else iter(())  # fmt: skip
+    taken = [next(lacking) if seq is None else seq for seq in seqs]
+    ids = [uow.new_id() for _ in founders]
+    rows = uow.all(_FOUND, ids=ids, seqs=taken, now=uow.now, founders=list(founders))
+    numbers = {row["id"]: row["number"] for row in rows}
+    leaves = any(nodes[founder].dispute is not None for founder in founders)
+    _enter(uow, list(zip(founders, ids, strict=True)), why, leaves=leaves)
+    return [DisputeRef(ident, numbers[ident]) for ident in ids]
 
 
 def _enter(uow: UnitOfWork, moved: Sequence[tuple[int, UUID]], why: str, *, leaves: bool) -> None:
@@ -95,15 +140,15 @@ def _move(
     moved = [(n, d) for n, d in target.items() if nodes[n].dispute != d]
     if not moved:
         return
-    leaves = any(nodes[n].dispute is not None for n, _ in moved)
-    found.moved = leaves
+    left = [n for n, _ in moved if nodes[n].dispute is not None]
+    found.moved |= {d for n in left for d in (nodes[n].dispute, target[n]) if d is not None}
     uow.execute(
         "UPDATE registry.source_case s SET dispute = t.d"
         " FROM unnest(CAST(:cases AS bigint[]), CAST(:disputes AS uuid[])) AS t(c, d) WHERE s.id = t.c",
         cases=[n for n, _ in moved],
         disputes=[d for _, d in moved],
     )
-    _enter(uow, moved, why, leaves=leaves)
+    _enter(uow, moved, why, leaves=bool(left))
     for n, d in moved:
         if nodes[n].dispute is None:
             found.events.append({"event": "linked", "dispute_id": d, "partner": nodes[n].key[0],

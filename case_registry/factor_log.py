@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -23,32 +24,72 @@ if TYPE_CHECKING:
 _MIN_REASON = 20
 
 
-def assess(uow: UnitOfWork, whole: Whole, facts: Facts, stage: str) -> tuple[list[Event], str]:
-    """Grade a dispute now; returns events and the grade in force (an override while it lasts)."""
+@dataclass
+class Kept:
+    """Grades to be kept: rows of factors and of their log."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    log: list[dict[str, Any]] = field(default_factory=list)
+
+
+def assess(
+    now: datetime, by: str, whole: Whole, facts: Facts, stage: str, kept: Kept
+) -> tuple[list[Event], str]:
+    """Grade a dispute now; returns events and the grade in force (an override while it lasts). What is to be kept of
+    it goes to `kept`; `keep` writes it."""
     held, gaps, noted = primary(whole.held), facts.gaps, facts.noted()
+    today = now.astimezone(BEIJING).date()
     row = whole.row if whole.row["computed"] is not None else None
     if row is None:
-        grade = factors.first_grade(held, facts.outside, now=uow.now, gaps=gaps, stage=stage, noted=noted)
+        grade = factors.first_grade(held, facts.outside, now=now, gaps=gaps, stage=stage, noted=noted)
     else:
-        values = factors.computed_values(held, facts.outside, now=uow.now, gaps=gaps, stage=stage)
+        values = factors.computed_values(held, facts.outside, now=now, gaps=gaps, stage=stage)
         grade = factors.grade(factors.readings(values, noted))
     if row is None and grade.name == "NONE":
-        return [], _in_force("NONE", facts.overrides, uow.now.astimezone(BEIJING).date())
+        return [], _in_force("NONE", facts.overrides, today)
     was, since = (row["computed"], row["lower_since"]) if row else ("NONE", None)
-    stands = factors.stand(was, since, grade.name, uow.now)
+    stands = factors.stand(was, since, grade.name, now)
     rows = [r.as_row() for r in grade.readings]
+    shared = {"dispute": whole.row["id"], "score": grade.score, "indicators": rows,
+              "rule_version": factors.table()["version"]}  # fmt: skip
     if row is None or (row["score"], row["computed"], row["indicators"], row["lower_since"]) != (
         grade.score, stands.name, rows, stands.lower_since,
     ):  # fmt: skip
-        _write(uow, whole.row["id"], grade, stands, rows, moved=stands.name != was)
-    shown = _in_force(stands.name, facts.overrides, uow.now.astimezone(BEIJING).date())
+        kept.rows.append({**shared, "computed": stands.name, "lower_since": stands.lower_since, "changed_at": now,
+                          "review_on": factors.review_on(stands.name, today)})  # fmt: skip
+    shown = _in_force(stands.name, facts.overrides, today)
     if stands.name == was:
         return [], shown
-    _log(uow, whole.row["id"], was, stands.name, grade, rows)
+    kept.log.append({**shared, "at": now, "by": by, "was": was, "now": stands.name, "cause": grade.why})
     up = factors.GRADES.index(stands.name) > factors.GRADES.index(was)
     event = {"event": "factor_raised" if up else "factor_lowered", "from": was, "to": stands.name,
              "score": grade.score, "why": grade.why, "indicators": rows}  # fmt: skip
     return [event], shown
+
+
+def keep(uow: UnitOfWork, kept: Kept) -> None:
+    """Write what grading came to."""
+    if kept.rows:
+        uow.execute(_KEEP, rows=orjson.dumps(kept.rows).decode())
+    if kept.log:
+        uow.execute(_LOG, rows=orjson.dumps(kept.log).decode())
+
+
+COLUMNS = "dispute, score, computed, lower_since, indicators, rule_version, changed_at, review_on"
+_KEEP = f"""
+INSERT INTO registry.factor AS f ({COLUMNS})
+SELECT {COLUMNS} FROM json_populate_recordset(NULL::registry.factor, CAST(:rows AS json))
+ON CONFLICT (dispute) DO UPDATE SET score = excluded.score, computed = excluded.computed,
+    lower_since = excluded.lower_since, indicators = excluded.indicators, rule_version = excluded.rule_version,
+    changed_at = CASE WHEN f.computed <> excluded.computed THEN excluded.changed_at ELSE f.changed_at END,
+    review_on = CASE WHEN f.computed <> excluded.computed THEN excluded.review_on ELSE f.review_on END
+"""
+LOG_COLUMNS = "dispute, at, by, was, now, score, indicators, rule_version, cause"
+_LOG = f"""
+INSERT INTO registry.factor_log ({LOG_COLUMNS})
+SELECT {LOG_COLUMNS}
+FROM json_populate_recordset(NULL::registry.factor_log, CAST(:rows AS json))
+"""
 
 
 def _in_force(computed: str, overrides: Sequence[dict[str, Any]], today: date) -> str:
@@ -56,51 +97,12 @@ def _in_force(computed: str, overrides: Sequence[dict[str, Any]], today: date) -
     return str(max(live, key=lambda o: o["at"])["grade"]) if live else computed
 
 
-def _write(
-    uow: UnitOfWork,
-    dispute: UUID,
-    grade: factors.Grade,
-    stands: factors.Standing,
-    rows: list[dict[str, Any]],
-    *,
-    moved: bool,
-) -> None:
-    today = uow.now.astimezone(BEIJING).date()
-    uow.execute(
-        "INSERT INTO registry.factor AS f (dispute, score, computed, lower_since, indicators, rule_version, changed_at, review_on)"
-        " VALUES (:d, :score, :grade, :since, CAST(:rows AS jsonb), :version, :now, :review)"
-        " ON CONFLICT (dispute) DO UPDATE SET score = excluded.score, computed = excluded.computed,"
-        " lower_since = excluded.lower_since, indicators = excluded.indicators, rule_version = excluded.rule_version,"
-        " changed_at = CASE WHEN :moved THEN excluded.changed_at ELSE f.changed_at END,"
-        " review_on = CASE WHEN :moved THEN excluded.review_on ELSE f.review_on END",
-        d=dispute,
-        score=grade.score,
-        grade=stands.name,
-        since=stands.lower_since,
-        rows=orjson.dumps(rows).decode(),
-        version=factors.table()["version"],
-        now=uow.now,
-        review=factors.review_on(stands.name, today),
-        moved=moved,
-    )
-
-
 def _log(
-    uow: UnitOfWork, dispute: UUID, was: str, now: str, grade: factors.Grade, rows: list[dict[str, Any]]
+    uow: UnitOfWork, dispute: UUID, was: str, now: str, score: int, rows: list[dict[str, Any]], why: str
 ) -> None:
-    uow.execute(
-        "INSERT INTO registry.factor_log (dispute, at, by, was, now, score, indicators, rule_version, cause)"
-        " VALUES (:d, :at, :by, :was, :grade, :score, CAST(:rows AS jsonb), :version, :cause)",
-        d=dispute,
-        at=uow.now,
-        by=uow.actor.id,
-        was=was,
-        grade=now,
-        score=grade.score,
-        rows=orjson.dumps(rows).decode(),
-        version=factors.table()["version"],
-        cause=grade.why,
-    )
+    row = {"dispute": dispute, "at": uow.now, "by": uow.actor.id, "was": was, "now": now, "score": score, "indicators": rows,
+           "rule_version": factors.table()["version"], "cause": why}  # fmt: skip
+    keep(uow, Kept(log=[row]))
 
 
 def note(
@@ -190,6 +192,6 @@ def strike_off(uow: UnitOfWork, dispute: str | UUID, reason: str) -> Event:
         d=ident,
         now=uow.now,
     )
-    _log(uow, ident, "BLUE", "NONE", factors.Grade("NONE", row["score"], reason, ()), row["indicators"])
+    _log(uow, ident, "BLUE", "NONE", row["score"], row["indicators"], reason)
     return {"event": "factor_lowered", "from": "BLUE", "to": "NONE", "score": row["score"], "why": reason,
             "indicators": row["indicators"]}  # fmt: skip

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import orjson
 from sqlalchemy import RowMapping
 
 from case_registry.clusters import Link, cluster
-from case_registry.features import Features, from_json, to_json
-from case_registry.keys import link_keys
+from case_registry.features import Features, from_json
 from case_registry.pair_score import BY_NUMBER, BY_PERSON, PairVerdict, cannot_be_one, judge
-from case_registry.statements import json_digest
 from foundation.unit_of_work import UnitOfWork
+
+if TYPE_CHECKING:
+    from case_registry.gathering import CaseAfter
 
 MAX_JUDGED = 5_000
 """Most candidates that one case is compared with; more means that its keys are wrong, and an alarm is due."""
@@ -45,80 +47,77 @@ def lock(uow: UnitOfWork) -> None:
     uow.execute("SELECT pg_advisory_xact_lock(hashtext('registry.link'))")
 
 
-@dataclass(frozen=True)
-class Changed:
-    """Cases whose features changed; `new`: those that had none before."""
-
-    cases: set[int]
-    new: set[int]
-
-
-def save_features(uow: UnitOfWork, found: Mapping[int, tuple[Features | None, str]]) -> Changed:
-    """Store cases' features, their keys and the digest of what is known of them; returns whose features changed.
+def save_cases(uow: UnitOfWork, cases: Sequence[CaseAfter]) -> None:
+    """Store cases with their features, keys and the digest of what is known of them; new ones are made.
 
     A case with no features (nothing but waiting or retracted statements) links with nothing.
     """
-    stored = {case: to_json(f) if f is not None else None for case, (f, _) in found.items()}
-    rows = uow.all(
-        _SAVE,
-        ids=list(found),
-        fs=[orjson.dumps(plain).decode() if plain is not None else None for plain in stored.values()],
-        ds=[json_digest(plain) if plain is not None else None for plain in stored.values()],
-        ks=[known for _, known in found.values()],
-    )
-    changed = {row["id"] for row in rows if row["changed"]}
-    new = {row["id"] for row in rows if row["changed"] and row["new"]}
+    new = [case for case in cases if not case.stored.there]
+    if new:
+        uow.execute(_NEW, rows=orjson.dumps([case_row(case, uow.now) for case in new]).decode())
+    old = [case for case in cases if case.stored.there]
+    if old:
+        uow.execute(_SAVE, rows=orjson.dumps([case_row(case, uow.now) for case in old]).decode())
+    changed = [case for case in cases if case.changed]
     if changed:
-        features = {case: found[case][0] for case in sorted(changed)}
-        _save_keys(
-            uow,
-            {c: sorted(link_keys(f)) if f is not None else [] for c, f in features.items()},
-            first=changed == new,
-        )
-    return Changed(changed, new)
+        _save_keys(uow, changed)
 
 
-_SAVE = """
-WITH before AS (
-    SELECT id, features IS NULL AS new, features_digest FROM registry.source_case WHERE id = ANY(:ids))
-UPDATE registry.source_case c SET known = t.k, features = t.f::jsonb, features_digest = t.d,
-    incidents = CASE WHEN t.f IS NULL THEN '{}' ELSE ARRAY(SELECT jsonb_array_elements_text(t.f::jsonb -> 'incidents')) END
-FROM unnest(CAST(:ids AS bigint[]), CAST(:fs AS text[]), CAST(:ds AS text[]), CAST(:ks AS text[])) AS t(i, f, d, k)
-JOIN before b ON b.id = t.i
-WHERE c.id = t.i AND (c.known IS DISTINCT FROM t.k OR b.features_digest IS DISTINCT FROM t.d)
-RETURNING c.id, b.new, b.features_digest IS DISTINCT FROM t.d AS changed
+def case_row(case: CaseAfter, now: datetime) -> dict[str, Any]:
+    """A source case's columns, its dispute left out."""
+    stored = case.stored
+    return {"id": case.id, "partner": stored.partner, "institution": stored.institution, "agency": stored.agency,
+            "native_id": stored.native_id, "first_seen": now, "features_digest": case.digest, "known": case.known,
+            "features": None if case.plain is None else orjson.Fragment(case.plain),
+            "incidents": list(case.features.incidents) if case.features else []}  # fmt: skip
+
+
+CASE = "id, partner, institution, agency, native_id, first_seen, features, features_digest, known, incidents"
+_ROWS = "json_populate_recordset(NULL::registry.source_case, CAST(:rows AS json))"
+_NEW = f"INSERT INTO registry.source_case ({CASE}) SELECT {CASE} FROM {_ROWS}"
+_SAVE = f"""
+UPDATE registry.source_case c SET known = t.known, features = t.features, features_digest = t.features_digest,
+    incidents = t.incidents
+FROM {_ROWS} AS t
+WHERE c.id = t.id AND (c.known IS DISTINCT FROM t.known OR c.features_digest IS DISTINCT FROM t.features_digest)
 """
 
 
-def _save_keys(uow: UnitOfWork, keys: Mapping[int, Sequence[int]], *, first: bool) -> None:
-    pairs = [(key, case) for case, own in keys.items() for key in own]
-    if not first:
+def _save_keys(uow: UnitOfWork, changed: Sequence[CaseAfter]) -> None:
+    had = [case.id for case in changed if case.stored.digest is not None]
+    rows = orjson.dumps(key_rows(changed)).decode()
+    if had:
         uow.execute(
-            "DELETE FROM registry.link_key k WHERE source_case = ANY(:all) AND NOT EXISTS (SELECT 1 FROM"
-            " unnest(CAST(:keys AS bigint[]), CAST(:cases AS bigint[])) AS w(key, c) WHERE w.key = k.key AND w.c = k.source_case)",
-            keys=[key for key, _ in pairs],
-            cases=[case for _, case in pairs],
-            all=list(keys),
+            "DELETE FROM registry.link_key k WHERE source_case = ANY(:had) AND NOT EXISTS (SELECT 1 FROM"
+            " json_populate_recordset(NULL::registry.link_key, CAST(:rows AS json)) w"
+            " WHERE w.key = k.key AND w.source_case = k.source_case)",
+            rows=rows,
+            had=had,
         )
     uow.execute(
-        "INSERT INTO registry.link_key SELECT * FROM unnest(CAST(:keys AS bigint[]), CAST(:cases AS bigint[]))"
+        "INSERT INTO registry.link_key SELECT * FROM json_populate_recordset(NULL::registry.link_key, CAST(:rows AS json))"
         " ON CONFLICT DO NOTHING",
-        keys=[key for key, _ in pairs],
-        cases=[case for _, case in pairs],
+        rows=rows,
     )
+
+
+def key_rows(cases: Iterable[CaseAfter]) -> list[dict[str, int]]:
+    """The keys under which cases are looked for."""
+    return [{"key": key, "source_case": case.id} for case in cases for key in sorted(case.keys)]
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What judging again touched: cases whose grouping may change, and whether proposals may."""
+    """What judging again touched. `cases`: those whose grouping may change, each with the changed case by which;
+    `proposals`: the changed cases by which proposals may change."""
 
-    cases: set[int]
-    proposals: bool
+    cases: dict[int, int]
+    proposals: set[int]
 
 
-def judge_again(uow: UnitOfWork, changed: Changed, known: Mapping[int, Features]) -> Judged:
-    """Judge every pair that a changed case is in, anew."""
-    cases = sorted(changed.cases)
+def judge_again(uow: UnitOfWork, changed: Mapping[int, Features | None], *, all_new: bool = False) -> Judged:
+    """Judge every pair that a changed case is in, anew. `all_new`: none of them was ever judged."""
+    cases = sorted(changed)
     candidates = uow.all(
         "SELECT p.one, p.other, c.features FROM ("
         " SELECT DISTINCT mine.source_case AS one, theirs.source_case AS other FROM registry.link_key mine"
@@ -128,22 +127,30 @@ def judge_again(uow: UnitOfWork, changed: Changed, known: Mapping[int, Features]
         cases=cases,
         most=MAX_JUDGED * len(cases),
     )
-    features = {row["other"]: from_json(row["features"]) for row in candidates if row["other"] not in known}
-    features.update(known)
+    features = {row["other"]: from_json(row["features"]) for row in candidates if row["other"] not in changed}
+    features |= {case: own for case, own in changed.items() if own is not None}
     pairs = {(min(row["one"], row["other"]), max(row["one"], row["other"])) for row in candidates}
     judged = [(a, b, v) for a, b in sorted(pairs) if (v := judge(features[a], features[b])).verdict != "NONE"]
-    before = uow.all(
-        "DELETE FROM registry.link_edge WHERE a = ANY(:cases) OR b = ANY(:cases) RETURNING a, b, verdict",
-        cases=cases,
-    )
+    before: Sequence[Any] = ()
+    if not all_new:
+        before = uow.all(
+            "DELETE FROM registry.link_edge WHERE a = ANY(:cases) OR b = ANY(:cases) RETURNING a, b, verdict",
+            cases=cases,
+        )
     _insert_edges(uow, judged)
-    touched = set(cases)
-    touched |= {n for row in before if row["verdict"] != "PROPOSE" for n in (row["a"], row["b"])}
-    touched |= {n for a, b, v in judged if v.verdict != "PROPOSE" for n in (a, b)}
-    proposed = any(row["verdict"] == "PROPOSE" for row in before) or any(
-        v.verdict == "PROPOSE" for *_, v in judged
-    )
-    return Judged(touched, proposed)
+    touched = {case: case for case in cases}
+    proposals: set[int] = set()
+    for a, b, verdict in [
+        *((r["a"], r["b"], r["verdict"]) for r in before),
+        *((a, b, v.verdict) for a, b, v in judged),
+    ]:
+        by = a if a in changed else b
+        if verdict == "PROPOSE":
+            proposals.add(by)
+        else:
+            touched.setdefault(a, by)
+            touched.setdefault(b, by)
+    return Judged(touched, proposals)
 
 
 def _insert_edges(uow: UnitOfWork, edges: Sequence[tuple[int, int, PairVerdict]]) -> None:
@@ -195,23 +202,55 @@ def _case_row(row: RowMapping) -> CaseRow:
     )
 
 
-def groups(uow: UnitOfWork, nodes: Mapping[int, CaseRow]) -> list[list[int]]:
-    """Group cases into disputes: links and people's words, minus what is kept apart."""
+def groups(uow: UnitOfWork, nodes: Mapping[int, CaseRow]) -> list[tuple[int, list[int]]]:
+    """Group cases into disputes: links and people's words, minus what is kept apart.
+
+    Returns groups, each with the least id of what it hangs together with, sorted by their cases' keys.
+    """
     ids = sorted(nodes)
     if len(ids) == 1:
-        return [ids]
+        return [(ids[0], ids)]
     rows = uow.all(
         "SELECT a, b, verdict, strength, score FROM registry.link_edge WHERE a = ANY(:ids) AND b = ANY(:ids)"
         " AND verdict <> 'PROPOSE' UNION ALL"
         " SELECT a, b, verdict, 0, 0 FROM registry.link_decision WHERE a = ANY(:ids) AND b = ANY(:ids) AND undone_at IS NULL",
         ids=ids,
     )
+    root = hanging_together(ids, [(r["a"], r["b"]) for r in rows if r["verdict"] in ("LINK", "SAME")])
     by_people = ("SAME", "DIFFERENT")
-    return group_rows(
-        nodes,
-        [dict(r) for r in rows if r["verdict"] not in by_people],
-        [dict(r) for r in rows if r["verdict"] in by_people],
-    )
+    found: list[tuple[int, list[int]]] = []
+    for whole in _by_root(ids, root):
+        inside = [dict(r) for r in rows if root[r["a"]] == root[r["b"]] == whole[0]]
+        parts = group_rows(
+            {n: nodes[n] for n in whole},
+            [r for r in inside if r["verdict"] not in by_people],
+            [r for r in inside if r["verdict"] in by_people],
+        ) if len(whole) > 1 else [whole]  # fmt: skip
+        found += [(whole[0], part) for part in parts]
+    return sorted(found, key=lambda each: nodes[each[1][0]].key)
+
+
+def hanging_together(nodes: Iterable[int], pairs: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """For each node the least one that it hangs together with by these pairs."""
+    root = {node: node for node in nodes}
+
+    def top(node: int) -> int:
+        while root[node] != node:
+            root[node] = root[root[node]]
+            node = root[node]
+        return node
+
+    for a, b in pairs:
+        one, other = sorted((top(a), top(b)))
+        root[other] = one
+    return {node: top(node) for node in root}
+
+
+def _by_root(ids: Sequence[int], root: Mapping[int, int]) -> list[list[int]]:
+    found: dict[int, list[int]] = {}
+    for node in ids:
+        found.setdefault(root[node], []).append(node)
+    return list(found.values())
 
 
 def group_rows(

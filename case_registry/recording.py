@@ -1,25 +1,28 @@
 """record(): a message's records become statements, episodes, links, disputes and what follows from them.
 
-One message at a time through one lock: linking must see every other case, and grouping what it groups.
+One transaction at a time through one lock: linking must see every other case, and grouping what it groups. Messages
+that touch nothing in common are taken together; `record` is the same for one alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from case_registry import link_decisions
 from case_registry.disputes import Regrouped, regroup
-from case_registry.episodes import CaseReading, Episode, read_case
-from case_registry.features import features_of
-from case_registry.linking import judge_again, lock, save_features
+from case_registry.episodes import Episode
+from case_registry.founding import TOLD, found_whole
+from case_registry.gathering import CaseAfter, Gathered, case_after, gather, rows_of, stored_cases
+from case_registry.linking import judge_again, lock, save_cases
 from case_registry.refresh import refresh
-from case_registry.source import DisputeRef, Event, RecordResult, Source
-from case_registry.state_hash import known_digest
-from case_registry.statements import CaseKey, ensure_cases, fetch, mark_parked, retract, row_of, store
+from case_registry.source import DisputeRef, Event, RecordResult, Source, Spoken
+from case_registry.statements import fetch, mark_parked, retract, store
 from case_registry.tables import SavedEpisode, save_episodes
 from case_registry.told import Told
+from case_registry.waves import Footprint, footprints, founds_whole, keep_numbers
 from foundation.unit_of_work import UnitOfWork
 from schemas.claims import Record
 
@@ -40,60 +43,131 @@ def record(uow: UnitOfWork, source: Source, message_ref: UUID, records: Sequence
     `source`: who speaks. `message_ref`: the stored message, kept with every claim. Order of arrival, doubles
     and delay never change what comes of it. Returns disputes, counts and events for the choreography.
     """
-    result = RecordResult()
     if not records:
-        return result
+        return RecordResult()
     lock(uow)
-    rows = [row_of(r) for r in records]
-    cases = ensure_cases(uow, source, [r.native_id for r in records])
-    new = store(uow, cases, message_ref, rows)
-    result.stored, result.duplicates = len(new), len(rows) - len(new)
-    if new:
-        touched = {cases[rows[i].native_id].id: cases[rows[i].native_id] for i in new}
-        _work_out(uow, touched, set(new.values()), result)
-    _name_disputes(uow, result, [case.id for case in cases.values()])
-    return result
+    spoken = Spoken(source, message_ref, records)
+    gathered = gather(uow, [(0, spoken, rows_of(spoken))])
+    new = all(not case.there for case in gathered[0].named.values())
+    prints = footprints(uow, gathered) if new else []
+    keep_numbers(uow, gathered, prints)
+    return apply(uow, gathered, prints)[0]
 
 
-def _work_out(uow: UnitOfWork, cases: Mapping[int, CaseKey], new: set[int], result: RecordResult) -> None:
-    """All that follows for these cases; `new`: ids of the statements that came just now."""
-    told = fetch(uow, sorted(cases))
-    readings = {case: read_case(statements) for case, statements in told.items()}
-    waiting = {t.id for reading in readings.values() for t in reading.parked}
-    were_parked = any(t.parked for statements in told.values() for t in statements)
-    applied = mark_parked(uow, cases, waiting) if waiting or were_parked else set()
-    result.parked = len(new & waiting)
-    saved = save_episodes(uow, {case: reading.episodes for case, reading in readings.items()}, new)
-    spoken = [(case, t) for case, ts in told.items() for t in ts if t.id in new | applied]
-    linked = _link(uow, cases, readings, told)
-    follow = refresh(uow, linked.disputes, readings, fresh=linked.fresh)
-    if linked.moved:
-        follow += link_decisions.sync(uow, linked.disputes)
-    result.events = [*_moves(saved), *_said(uow, spoken, cases, readings, waiting), *linked.events, *follow]
+@dataclass
+class Work:
+    """Messages that touch nothing in common, on their way. `of`: the message of each case that one tells of;
+    `events`: of each message, in the order in which they happened."""
+
+    messages: Sequence[Gathered]
+    cases: dict[int, CaseAfter] = field(default_factory=dict)
+    of: dict[int, int] = field(default_factory=dict)
+    events: list[list[Event]] = field(default_factory=list)
+
+    @staticmethod
+    def on(messages: Sequence[Gathered]) -> Work:
+        """Everything that these messages tell of."""
+        work = Work(messages, events=[[] for _ in messages])
+        for i, message in enumerate(messages):
+            work.cases.update(message.cases)
+            work.of.update(dict.fromkeys(message.cases, i))
+        return work
 
 
-def _link(
-    uow: UnitOfWork,
-    cases: Mapping[int, CaseKey],
-    readings: Mapping[int, CaseReading],
-    told: Mapping[int, Sequence[Told]],
-) -> Regrouped:
-    """Link what changed; returns the disputes concerned, `moved` where proposals may have changed too."""
-    features = {
-        case: features_of(cases[case].partner, cases[case].agency, cases[case].native_id, reading.episodes)
-        for case, reading in readings.items()
-        if reading.episodes
+def apply(
+    uow: UnitOfWork, messages: Sequence[Gathered], prints: Sequence[Footprint] = ()
+) -> list[RecordResult]:
+    """Write what these messages tell and all that follows; none may touch what another touches. Under the lock.
+
+    `prints`: the messages' footprints, where they are known; those that found a dispute by themselves go the short way.
+    """
+    whole = {i for i, own in enumerate(prints) if founds_whole(messages[i], own)}
+    results = [_counted(message) for message in messages]
+    if whole:
+        _found(uow, [messages[i] for i in sorted(whole)], [results[i] for i in sorted(whole)])
+    rest = [i for i in range(len(messages)) if i not in whole]
+    if rest:
+        work = Work.on([messages[i] for i in rest])
+        if work.cases:
+            _work_out(uow, work)
+        for i, events in zip(rest, work.events, strict=True):
+            results[i].events = events
+        _name_disputes(uow, [results[i] for i in rest], [list(messages[i].named) for i in rest])
+    return results
+
+
+def _counted(message: Gathered) -> RecordResult:
+    waiting = {t.id for case in message.cases.values() for t in case.reading.parked}
+    parked = sum(told.id in waiting for case in message.cases.values() for _, told in case.said)
+    return RecordResult([], message.stored, len(message.rows) - message.stored, parked)
+
+
+def _found(uow: UnitOfWork, messages: Sequence[Gathered], results: Sequence[RecordResult]) -> None:
+    """Each of these messages tells of one new case that founds a dispute."""
+    cases = [next(iter(message.cases.values())) for message in messages]
+    numbers = [message.numbers[0] for message in messages]
+    for founded, result in zip(found_whole(uow, cases, numbers), results, strict=True):
+        case = founded.case
+        waiting = {t.id for t in case.reading.parked}
+        result.events = [
+            *_opened(case),
+            *_said(uow, case, [told for _, told in case.said], waiting),
+            *founded.events,
+        ]
+        result.disputes = [founded.ref]
+        about = {"partner": case.stored.partner, "agency": case.stored.agency, "native_id": case.stored.native_id,
+                 "dispute_id": founded.ref.id, "dispute": founded.ref.number,
+                 "mediation_number": case.stored.native_id if case.stored.agency == "mediation" else None}  # fmt: skip
+        for event in result.events:
+            if event.pop("case", None) is not None:
+                for name, value in about.items():
+                    event.setdefault(name, value)
+
+
+def _opened(case: CaseAfter) -> list[Event]:
+    return _moves(SavedEpisode(case.id, e.sub_id, 0, e.kind, None, e.state) for e in case.reading.episodes)
+
+
+def _work_out(uow: UnitOfWork, work: Work) -> None:
+    """All that follows for these cases."""
+    cases = list(work.cases.values())
+    waiting = {t.id for case in cases for t in case.reading.parked}
+    new = {told.id for case in cases for _, told in case.said}
+    came = [t.id for case in cases for t in case.told if t.parked and t.id not in waiting]
+    save_cases(uow, cases)
+    store(uow, [(case.id, row, told) for case in cases for row, told in case.said], waiting)
+    back = [t.id for c in cases for t in c.told if not t.parked and t.id in waiting and t.id not in new]
+    mark_parked(uow, came, back)
+    saved = save_episodes(uow, {case.id: case.reading.episodes for case in cases}, new)
+    for event in _moves(saved):
+        work.events[work.of[event["case"]]].append(event)
+    news = new.union(came)
+    for case in cases:
+        work.events[work.of[case.id]] += _said(uow, case, [t for t in case.told if t.id in news], waiting)
+    _link(uow, work)
+
+
+def _link(uow: UnitOfWork, work: Work) -> None:
+    """Link what changed, bring the disputes concerned to what is known; each event goes to the message it comes of."""
+    changed = {case.id: case.features for case in work.cases.values() if case.changed}
+    account: dict[UUID, int] = {
+        c.stored.dispute: work.of[c.id] for c in work.cases.values() if c.stored.dispute
     }
-    before = {case.dispute for case in cases.values() if case.dispute}
-    known = {case: known_digest(reading, told[case]) for case, reading in readings.items()}
-    changed = save_features(uow, {case: (features.get(case), known[case]) for case in readings})
-    if not changed.cases:
-        return Regrouped(before)
-    judged = judge_again(uow, changed, features)
-    regrouped = regroup(uow, sorted(judged.cases), "what was told of it")
-    regrouped.disputes |= before
-    regrouped.moved = regrouped.moved or judged.proposals
-    return regrouped
+    linked = Regrouped()
+    moved: set[int] = set()
+    if changed:
+        judged = judge_again(uow, changed, all_new=all(work.cases[c].stored.digest is None for c in changed))
+        numbers = {case: work.messages[i].numbers for case, i in work.of.items()}
+        linked = regroup(uow, judged.cases, TOLD, numbers)
+        account |= {dispute: work.of[case] for dispute, case in linked.by.items()}
+        moved = {account[d] for d in linked.moved} | {work.of[case] for case in judged.proposals}
+    linked.disputes |= account.keys()
+    readings = {case.id: case.reading for case in work.cases.values()}
+    for event in (*linked.events, *refresh(uow, linked.disputes, readings, fresh=linked.fresh)):
+        work.events[account[event["dispute_id"]]].append(event)
+    if moved:
+        for event in link_decisions.sync(uow, [d for d in linked.disputes if account[d] in moved]):
+            work.events[next(account[d] for d in event["disputes"] if d in account)].append(event)
 
 
 def _moves(saved: Iterable[SavedEpisode]) -> list[Event]:
@@ -104,24 +178,18 @@ def _moves(saved: Iterable[SavedEpisode]) -> list[Event]:
     ]  # fmt: skip
 
 
-def _said(
-    uow: UnitOfWork,
-    spoken: Sequence[tuple[int, Told]],
-    cases: Mapping[int, CaseKey],
-    readings: Mapping[int, CaseReading],
-    waiting: Container[int],
-) -> list[Event]:  # fmt: skip
+def _said(uow: UnitOfWork, case: CaseAfter, spoken: Sequence[Told], waiting: Container[int]) -> list[Event]:
     events: list[Event] = []
-    for case, told in spoken:
+    for told in spoken:
         if told.kind not in _EVENT_OF:
             continue
         if told.id in waiting:
-            events.append({"event": "parked", "case": case, "sub_id": told.sub_id, "kind": told.kind})
-        elif _in_force(told, readings[case].episodes):
+            events.append({"event": "parked", "case": case.id, "sub_id": told.sub_id, "kind": told.kind})
+        elif _in_force(told, case.reading.episodes):
             event = {
                 **told.data,
                 "event": _EVENT_OF[told.kind],
-                "case": case,
+                "case": case.id,
                 "sub_id": told.sub_id,
                 "case_number": told.sub_id,
                 "event_at": told.event_at,
@@ -129,7 +197,7 @@ def _said(
                 "data": told.data,
             }
             if told.kind == "person_check":
-                number = told.data.get("number") or told.data.get("id_number") or cases[case].native_id
+                number = told.data.get("number") or told.data.get("id_number") or case.stored.native_id
                 event["disputes"] = _disputes_of_person(uow, str(number))
             events.append(event)
     return events
@@ -166,28 +234,33 @@ FROM registry.source_case c LEFT JOIN registry.dispute d ON d.id = c.dispute WHE
 """
 
 
-def _name_disputes(uow: UnitOfWork, result: RecordResult, cases: Sequence[int]) -> None:
-    """Say to which disputes these cases belong now, and put into each event whose case it is about: partner, agency,
-    native id, dispute, the office's own number."""
-    wanted = {*cases, *(e["case"] for e in result.events if "case" in e)}
+def _name_disputes(uow: UnitOfWork, results: Sequence[RecordResult], named: Sequence[Sequence[int]]) -> None:
+    """Say to which disputes each message's cases belong now, and put into each event whose case it is about: partner,
+    agency, native id, dispute, the office's own number."""
+    wanted = {case for cases in named for case in cases}
+    wanted |= {e["case"] for result in results for e in result.events if "case" in e}
     about = {row["id"]: dict(row) for row in uow.all(_ABOUT, ids=sorted(wanted))}
-    known = sorted(
-        {(r["seq"], r["dispute_id"], r["dispute"]) for c in cases if (r := about[c])["dispute_id"]}
-    )
-    result.disputes = [DisputeRef(ident, number) for _, ident, number in known]
-    for event in result.events:
-        if "case" in event:
-            for name, value in about[event.pop("case")].items():
-                if name not in ("id", "seq"):
-                    event.setdefault(name, value)
+    for result, cases in zip(results, named, strict=True):
+        known = sorted(
+            {(r["seq"], r["dispute_id"], r["dispute"]) for c in cases if (r := about[c])["dispute_id"]}
+        )
+        result.disputes = [DisputeRef(ident, number) for _, ident, number in known]
+        for event in result.events:
+            if "case" in event:
+                for name, value in about[event.pop("case")].items():
+                    if name not in ("id", "seq"):
+                        event.setdefault(name, value)
 
 
 def retract_message(uow: UnitOfWork, message: UUID, reason: str) -> RecordResult:
     """Take back all that a message said (found wrong after it was taken); nothing is deleted."""
     lock(uow)
-    result = RecordResult()
-    cases = retract(uow, message, reason)
-    if cases:
-        _work_out(uow, {case.id: case for case in cases}, set(), result)
-        _name_disputes(uow, result, [case.id for case in cases])
-    return result
+    ids = retract(uow, message, reason)
+    if not ids:
+        return RecordResult()
+    told = fetch(uow, ids)
+    cases = {case.id: case for case in stored_cases(uow, ids)}
+    gone = Gathered(0, Spoken(Source("", "", ""), message, ()), ())
+    gone.named = cases
+    gone.cases = {ident: case_after(case, [], told[ident]) for ident, case in cases.items()}
+    return apply(uow, [gone])[0]

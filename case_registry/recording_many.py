@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from uuid import UUID
+from dataclasses import dataclass, field
 
+from case_registry.collecting import no_collecting
+from case_registry.gathering import Key, gather, rows_of
 from case_registry.linking import lock
-from case_registry.recording import record
-from case_registry.source import RecordResult, Source
+from case_registry.recording import apply
+from case_registry.source import NotRecorded, RecordResult, Spoken
+from case_registry.statements import Row
+from case_registry.waves import first_wave, footprints, keep_numbers
 from foundation.unit_of_work import UnitOfWork
-from schemas.claims import Record
 
 Follow = Callable[[int, RecordResult], None]
-
-
-@dataclass(frozen=True)
-class Spoken:
-    """One message for the registry: who speaks, the stored message, what it tells."""
-
-    source: Source
-    message: UUID
-    records: Sequence[Record]
-
-
-@dataclass(frozen=True)
-class NotRecorded:
-    """A message that changed nothing. `error`: what failed, None where it only waits behind `behind`, the place of
-    an earlier message of one of its cases that failed."""
-
-    error: Exception | None
-    behind: int | None = None
+WINDOW = 1_000
+"""Most messages that are worked out at once."""
 
 
 def record_many(
@@ -43,21 +29,85 @@ def record_many(
     that depends on it; may be called again for the same place after a failure of another, and then counts alone.
     """
     lock(uow)
-    found: list[RecordResult | NotRecorded] = []
-    failed: dict[tuple[str, str], int] = {}
-    for place, spoken in enumerate(messages):
-        keys = {(spoken.source.partner, r.native_id) for r in spoken.records}
-        behind = min((failed[key] for key in keys if key in failed), default=None)
-        if behind is not None:
-            found.append(NotRecorded(None, behind))
-            continue
+    work = _Work(uow, messages, follow)
+    left = list(range(len(messages)))
+    window = WINDOW
+    while left:
+        left = work.without_held(left)
+        done = work.take_wave(left[:window])
+        left = [place for place in left if place not in done]
+        # Where most messages wait for each other there is no use in working many of them out for each wave.
+        window = min(WINDOW, max(4, 4 * len(done)))
+    return [work.results[place] for place in range(len(messages))]
+
+
+@dataclass
+class _Work:
+    uow: UnitOfWork
+    messages: Sequence[Spoken]
+    follow: Follow | None
+    results: dict[int, RecordResult | NotRecorded] = field(default_factory=dict)
+    failed: dict[Key, int] = field(default_factory=dict)
+    rows: dict[int, list[Row]] = field(default_factory=dict)
+    ids: dict[Key, int] = field(default_factory=dict)
+    numbers: dict[int, list[int]] = field(default_factory=dict)
+
+    def without_held(self, places: Sequence[int]) -> list[int]:
+        """Those that need not wait behind a message of one of their cases that failed."""
+        if not self.failed:
+            return list(places)
+        free = []
+        for place in places:
+            behind = [self.failed[key] for key in self.keys(place) if key in self.failed]
+            if behind:
+                self.fail(place, NotRecorded(None, min(behind)))
+            else:
+                free.append(place)
+        return free
+
+    def keys(self, place: int) -> set[Key]:
+        """The cases that a message names."""
+        spoken = self.messages[place]
+        return {(spoken.source.partner, record.native_id) for record in spoken.records}
+
+    def fail(self, place: int, what: NotRecorded) -> None:
+        """Note that a message changed nothing; its cases are held up by it."""
+        self.results[place] = what
+        for key in self.keys(place):
+            self.failed.setdefault(key, place)
+
+    def take_wave(self, places: Sequence[int]) -> set[int]:
+        """Take those of these messages that touch nothing that an earlier one touches; returns which were decided."""
+        if not places:
+            return set()
         try:
-            with uow.conn.begin_nested():
-                result = record(uow, spoken.source, spoken.message, spoken.records)
-                if follow is not None:
-                    follow(place, result)
-            found.append(result)
+            with no_collecting(), self.uow.conn.begin_nested():
+                taken = self._take(places)
         except Exception as error:
-            failed.update(dict.fromkeys(keys, place))
-            found.append(NotRecorded(error))
-    return found
+            if len(places) == 1:
+                self.fail(places[0], NotRecorded(error))
+                return set(places)
+            # One of them fails: the first half is taken alone, down to the one.
+            return self.take_wave(places[: len(places) // 2])
+        return taken
+
+    def _take(self, places: Sequence[int]) -> set[int]:
+        told = [place for place in places if self.messages[place].records]
+        for place in told:
+            if place not in self.rows:
+                self.rows[place] = rows_of(self.messages[place])
+        todo = [(place, self.messages[place], self.rows[place]) for place in told]
+        gathered = gather(self.uow, todo, self.ids)
+        for message in gathered:
+            message.numbers = self.numbers.setdefault(message.place, message.numbers)
+        prints = footprints(self.uow, gathered)
+        wave = first_wave(gathered, prints)
+        keep_numbers(self.uow, gathered, prints, wave)
+        results = apply(self.uow, [gathered[i] for i in wave], [prints[i] for i in wave])
+        found = {place: RecordResult() for place in places if not self.messages[place].records}
+        found |= {gathered[i].place: result for i, result in zip(wave, results, strict=True)}
+        for place in sorted(found) if self.follow is not None else ():
+            assert self.follow is not None
+            self.follow(place, found[place])
+        self.results.update(found)
+        return set(found)

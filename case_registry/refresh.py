@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping
+import orjson
 
 from case_registry import clocks, conflict_tasks, factor_log, tables, watch
 from case_registry.authority import Chosen
@@ -22,7 +24,7 @@ from case_registry.projection import people, project
 from case_registry.source import Event
 from case_registry.statements import fetch
 from case_registry.told import read_day
-from case_registry.whereabouts import Held, confirmation_result, primary, whereabouts
+from case_registry.whereabouts import Held, Whereabouts, confirmation_result, primary, whereabouts
 from foundation.unit_of_work import UnitOfWork
 
 
@@ -30,11 +32,11 @@ from foundation.unit_of_work import UnitOfWork
 class Whole:
     """A dispute with everything its row is made from. `held`: episodes with their agencies; `by_case` by case id."""
 
-    row: RowMapping
-    cases: list[RowMapping] = field(default_factory=list)
+    row: Mapping[str, Any]
+    cases: list[Mapping[str, Any]] = field(default_factory=list)
     by_case: dict[int, CaseReading] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def held(self) -> list[Held]:
         """All episodes with their agencies."""
         found = []
@@ -43,7 +45,7 @@ class Whole:
             found += [Held(case["agency"], key, e) for e in self.by_case[case["id"]].episodes]
         return found
 
-    @property
+    @cached_property
     def pairs(self) -> list[tuple[int, Any]]:
         """All episodes with the ids of their cases."""
         return [(case["id"], e) for case in self.cases for e in self.by_case[case["id"]].episodes]
@@ -59,26 +61,13 @@ def refresh(
 
     `read`: cases already worked out. `fresh`: disputes founded just now, on which nothing can hang yet.
     """
-    events: list[Event] = []
     wanted = sorted(disputes)
     _lock_rows(uow, [d for d in wanted if d not in fresh])
     wholes = load(uow, wanted, read or {})
     older = [whole for whole in wholes if whole.row["id"] not in fresh]
     facts = facts_of(uow, [case["id"] for whole in older for case in whole.cases])
-    clocked = []
-    lamps: dict[UUID, str] = {}
-    for whole in wholes:
-        synced = _watch_clocks(uow, whole, fresh=whole.row["id"] in fresh)
-        events += synced.events
-        if synced.lamp is not None:
-            lamps[whole.row["id"]] = synced.lamp
-        elif synced.any:
-            clocked.append(whole.row["id"])
-    lamps |= watch.lamp_of_dispute(uow, clocked) if clocked else {}
-    for whole in wholes:
-        own = Facts.together(facts, [case["id"] for case in whole.cases])
-        events += _refresh_one(uow, whole, own, lamps.get(whole.row["id"], ""))
-    return events
+    events, lamps = _watch_clocks(uow, wholes, fresh)
+    return [*events, *_refresh_rows(uow, wholes, facts, lamps)]
 
 
 def _lock_rows(uow: UnitOfWork, disputes: Sequence[UUID]) -> None:
@@ -107,60 +96,108 @@ def load(uow: UnitOfWork, disputes: Iterable[UUID], read: Mapping[int, CaseReadi
     missing = [case["id"] for case in cases if case["id"] not in read]
     told = fetch(uow, missing) if missing else {}
     readings = {**read, **{case: read_case(statements) for case, statements in told.items()}}
-    wholes = {row["id"]: Whole(row) for row in rows}
+    wholes = {row["id"]: Whole(dict(row)) for row in rows}
     for case in cases:
         if case["dispute"] in wholes:
             whole = wholes[case["dispute"]]
-            whole.cases.append(case)
+            whole.cases.append(dict(case))
             whole.by_case[case["id"]] = readings[case["id"]]
     return list(wholes.values())
 
 
-def _watch_clocks(uow: UnitOfWork, whole: Whole, *, fresh: bool) -> clocks.Synced:
+def _watch_clocks(
+    uow: UnitOfWork, wholes: Sequence[Whole], fresh: Container[UUID]
+) -> tuple[list[Event], dict[UUID, str]]:
+    """Clocks as the episodes ask for them; events, and each dispute's worst lamp."""
+    asked = [
+        clocks.Asked(wanted_clocks(whole), [case["id"] for case in whole.cases], whole.row["id"] in fresh)
+        for whole in wholes
+    ]
+    events: list[Event] = []
+    lamps: dict[UUID, str] = {}
+    clocked = []
+    for whole, synced in zip(wholes, clocks.sync_clocks(uow, asked), strict=True):
+        named = {"dispute_id": whole.row["id"], "dispute": whole.row["number"]}
+        events += [{**named, **e} for e in synced.events]
+        if synced.lamp is not None:
+            lamps[whole.row["id"]] = synced.lamp
+        elif synced.any:
+            clocked.append(whole.row["id"])
+    return events, lamps | (watch.lamp_of_dispute(uow, clocked) if clocked else {})
+
+
+def wanted_clocks(whole: Whole) -> list[clocks.Wanted]:
+    """The clocks that a dispute's episodes ask for. Pure."""
     decided = confirmation_result(whole.held) in ("CONFIRMED", "REFUSED")
     agency = {case["id"]: case["agency"] for case in whole.cases}
-    wanted = [
+    return [
         clock
         for case, episode in whole.pairs
         for clock in clocks.wanted_clocks(case, agency[case], episode, decided)
     ]
-    synced = clocks.sync_clocks(uow, wanted, [case["id"] for case in whole.cases], fresh=fresh)
-    synced.events = [
-        {"dispute_id": whole.row["id"], "dispute": whole.row["number"], **e} for e in synced.events
-    ]
-    return synced
 
 
-def _refresh_one(uow: UnitOfWork, whole: Whole, facts: Facts, lamp: str) -> list[Event]:
+@dataclass
+class Seen:
+    """A dispute's read side worked out. `before`, `after`: conflicts' events stand between these."""
+
+    whole: Whole
+    where: Whereabouts
+    chosen: dict[str, Chosen]
+    shown: list[str]
+    grade: str
+    before: list[Event]
+    after: list[Event]
+    changed: dict[str, bool]
+
+
+def see(uow: UnitOfWork, whole: Whole, facts: Facts, kept: factor_log.Kept) -> Seen:
+    """Work out a dispute's stage, holder, flags, fields and grade. Writes nothing."""
     held = primary(whole.held)
     where = whereabouts(held, facts.outside)
-    events, grade = factor_log.assess(uow, whole, facts, where.stage)
+    graded, grade = factor_log.assess(uow.now, uow.actor.id, whole, facts, where.stage, kept)
     chosen = project(held, where.stage, facts.decisions)
-    if whole.row["in_conflict"] or any(c.undecided for c in chosen.values()):
-        events += conflict_tasks.sync(uow, whole.row["id"], chosen)
     parked = sum(len(reading.parked) for reading in whole.by_case.values())
     shown = flags(
         held, facts.outside, stage=where.stage, unstable=grade != "NONE", parked=parked, gaps=facts.open_gaps,
         by_hand=facts.flags,
     )  # fmt: skip
-    if len(held) > 1:
-        tables.save_edges(uow, whole.pairs)
-    before = whole.row
-    changed = {
-        "stage": where.stage != before["stage"],
-        "holder": where.holder != before["holder"],
-        "flags": shown != list(before["flags"]),
+    row = whole.row
+    changed = {"stage": where.stage != row["stage"], "holder": where.holder != row["holder"],
+               "flags": shown != list(row["flags"])}  # fmt: skip
+    after = _changes(row, where.stage, where.holder, shown, changed)
+    return Seen(whole, where, chosen, shown, grade, _named(row, graded), after, changed)
+
+
+def _refresh_rows(
+    uow: UnitOfWork, wholes: Sequence[Whole], facts: Mapping[int, Facts], lamps: Mapping[UUID, str]
+) -> list[Event]:
+    kept = factor_log.Kept()
+    seen = [see(uow, w, Facts.together(facts, [case["id"] for case in w.cases]), kept) for w in wholes]
+    factor_log.keep(uow, kept)
+    contested = {
+        s.whole.row["id"]: s.chosen
+        for s in seen
+        if s.whole.row["in_conflict"] or any(c.undecided for c in s.chosen.values())
     }
-    _write(uow, whole, chosen, where.stage, where.holder, where.why, shown, lamp, grade, changed)
-    return [*_named(before, events), *_changes(before, where.stage, where.holder, shown, changed)]
+    conflicts = conflict_tasks.sync(uow, contested) if contested else {}
+    branched = [s.whole.pairs for s in seen if len(s.whole.pairs) > 1]
+    if branched:
+        tables.save_edges(uow, branched)
+    _write(uow, [row_of_dispute(s, lamps.get(s.whole.row["id"], ""), uow.now) for s in seen])
+    return [
+        event
+        for s in seen
+        for event in (*s.before, *_named(s.whole.row, conflicts.get(s.whole.row["id"], ())), *s.after)
+    ]
 
 
-def _named(row: RowMapping, events: Sequence[Event]) -> list[Event]:
+def _named(row: Mapping[str, Any], events: Sequence[Event]) -> list[Event]:
     return [{"dispute_id": row["id"], "dispute": row["number"], **event} for event in events]
 
 
 def _changes(
-    before: RowMapping, stage: str, holder: str, shown: Sequence[str], changed: Mapping[str, bool]
+    before: Mapping[str, Any], stage: str, holder: str, shown: Sequence[str], changed: Mapping[str, bool]
 ) -> list[Event]:
     base = {"dispute_id": before["id"], "dispute": before["number"], "stage": stage, "holder": holder}
     events: list[Event] = []
@@ -174,38 +211,39 @@ def _changes(
 
 
 _WRITE = """
-UPDATE registry.dispute SET
-    stage = :stage, holder = :holder, stage_why = :why, flags = :flags, flag_names = :flag_names, title = :title, cause = :cause,
-    claimed_fen = :claimed, agreed_fen = :agreed, occurred_on = :occurred, begun_on = :begun, county = :county,
-    town = :town, agencies = :agencies, numbers = :numbers, search = :search, grams = :grams, sealed = :sealed,
-    lamp = :lamp, grade = :grade,
-    stage_since = CASE WHEN :stage_moved THEN :now ELSE stage_since END,
-    holder_since = CASE WHEN :holder_moved THEN :now ELSE holder_since END,
-    moved_at = CASE WHEN :moved THEN :now ELSE moved_at END
-WHERE id = :id
+UPDATE registry.dispute d SET
+    stage = t.stage, holder = t.holder, stage_why = t.stage_why, flags = t.flags, flag_names = t.flag_names, title = t.title,
+    cause = t.cause, claimed_fen = t.claimed_fen, agreed_fen = t.agreed_fen, occurred_on = t.occurred_on,
+    begun_on = t.begun_on, county = t.county, town = t.town, agencies = t.agencies, numbers = t.numbers, search = t.search,
+    grams = t.grams, sealed = t.sealed, lamp = t.lamp, grade = t.grade,
+    stage_since = COALESCE(t.stage_since, d.stage_since), holder_since = COALESCE(t.holder_since, d.holder_since),
+    moved_at = COALESCE(t.moved_at, d.moved_at)
+FROM json_populate_recordset(NULL::registry.dispute, CAST(:rows AS json)) AS t WHERE d.id = t.id
 """
 
 
-def _write(
-    uow: UnitOfWork, whole: Whole, chosen: Mapping[str, Chosen], stage: str, holder: str, why: str,
-    shown: Sequence[str], lamp: str, grade: str, changed: Mapping[str, bool],
-) -> None:  # fmt: skip
-    uow.execute(
-        _WRITE,
-        **row_values(whole.row["number"], whole.held, chosen, stage),
-        id=whole.row["id"],
-        stage=stage,
-        holder=holder,
-        why=why,
-        flags=list(shown),
-        flag_names=sorted({flag.split(":", 1)[0] for flag in shown}),
-        lamp=lamp,
-        grade=grade,
-        stage_moved=changed["stage"],
-        holder_moved=changed["holder"],
-        moved=any(changed.values()),
-        now=uow.now,
-    )
+def _write(uow: UnitOfWork, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        uow.execute(_WRITE, rows=orjson.dumps(rows).decode())
+
+
+def row_of_dispute(seen: Seen, lamp: str, now: datetime) -> dict[str, Any]:
+    """The columns that are worked out; instants only where something moved."""
+    row, where = seen.whole.row, seen.where
+    return {
+        **row_values(row["number"], seen.whole.held, seen.chosen, where.stage),
+        "id": row["id"],
+        "stage": where.stage,
+        "holder": where.holder,
+        "stage_why": where.why,
+        "flags": seen.shown,
+        "flag_names": sorted({flag.split(":", 1)[0] for flag in seen.shown}),
+        "lamp": lamp,
+        "grade": seen.grade,
+        "stage_since": now if seen.changed["stage"] else None,
+        "holder_since": now if seen.changed["holder"] else None,
+        "moved_at": now if any(seen.changed.values()) else None,
+    }
 
 
 def row_values(number: str, held: Sequence[Held], chosen: Mapping[str, Chosen], stage: str) -> dict[str, Any]:
@@ -224,10 +262,10 @@ def row_values(number: str, held: Sequence[Held], chosen: Mapping[str, Chosen], 
     return {
         "title": title(cause, persons),
         "cause": cause,
-        "claimed": claimed if isinstance(claimed, int) else None,
-        "agreed": agreed if isinstance(agreed, int) else None,
-        "occurred": read_day(occurred),
-        "begun": min(begun, default=None),
+        "claimed_fen": claimed if isinstance(claimed, int) else None,
+        "agreed_fen": agreed if isinstance(agreed, int) else None,
+        "occurred_on": read_day(occurred),
+        "begun_on": min(begun, default=None),
         "county": place[:6],
         "town": place[:9] if len(place) >= 9 else "",
         "agencies": sorted({h.agency for h in held}),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
+
+from schemas.claims import Record
 
 Event = dict[str, Any]
 """Something that happened in the registry, for the choreography: `event` is its name, the rest its facts."""
@@ -17,6 +20,24 @@ class Source:
     partner: str
     institution: str
     agency: str
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """One message for the registry: who speaks, the stored message, what it tells."""
+
+    source: Source
+    message: UUID
+    records: Sequence[Record]
+
+
+@dataclass(frozen=True)
+class NotRecorded:
+    """A message that changed nothing. `error`: what failed, None where it only waits behind `behind`, the place of
+    an earlier message of one of its cases that failed."""
+
+    error: Exception | None
+    behind: int | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,6 @@ from uuid import UUID
 
 import orjson
 
-from case_registry.source import Source
 from case_registry.told import PARTIES, Told, ToldClaim
 from case_registry.versions import version_key
 from foundation.unit_of_work import UnitOfWork
@@ -75,95 +74,63 @@ def _json(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
-@dataclass(frozen=True)
-class CaseKey:
-    """A source case: whose, under which key, and of which dispute it is (None = of none yet)."""
-
-    id: int
-    partner: str
-    agency: str
-    native_id: str
-    dispute: UUID | None
-
-
-def ensure_cases(uow: UnitOfWork, source: Source, native_ids: Iterable[str]) -> dict[str, CaseKey]:
-    """This partner's source cases, made where they are new. The caller holds the lock of linking."""
-    wanted = sorted(set(native_ids))
-    rows = uow.all(
-        "SELECT id, native_id, agency, dispute FROM registry.source_case WHERE partner = :partner AND native_id = ANY(:natives)",
-        partner=source.partner,
-        natives=wanted,
+def told_of(row: Row, ident: int, claims: Iterator[int], recorded_at: datetime, message: UUID) -> Told:
+    """A row as `fetch` would give it once it is stored under these ids."""
+    return Told(
+        id=ident,
+        sub_id=row.sub_id,
+        kind=row.kind,
+        version=row.version,
+        digest=row.digest,
+        event_at=row.event_at,
+        recorded_at=recorded_at,
+        message=message,
+        claims=tuple(
+            ToldClaim(claim, name, orjson.loads(value), raw, valid_from, valid_to)
+            for (name, value, raw, valid_from, valid_to), claim in zip(row.claims, claims, strict=False)
+        ),
+        references=tuple(orjson.loads(row.refs)),
+        data=orjson.loads(row.data),
     )
-    found = {
-        r["native_id"]: CaseKey(r["id"], source.partner, r["agency"], r["native_id"], r["dispute"])
-        for r in rows
-    }
-    missing = [native for native in wanted if native not in found]
-    if missing:
-        made = uow.all(
-            "INSERT INTO registry.source_case (partner, institution, agency, native_id, first_seen)"
-            " SELECT :partner, :institution, :agency, n, :now FROM unnest(CAST(:natives AS text[])) AS n"
-            " RETURNING id, native_id",
-            partner=source.partner,
-            institution=source.institution,
-            agency=source.agency,
-            natives=missing,
-            now=uow.now,
-        )
-        for row in made:
-            found[row["native_id"]] = CaseKey(
-                row["id"], source.partner, source.agency, row["native_id"], None
-            )
-    return found
 
 
-_STORE = """
+STATEMENT = (
+    "id, source_case, sub_id, kind, version, digest, event_at, recorded_at, message, path, refs, data, parked"
+)
+CLAIM = "id, statement, field, value, raw, valid_from, valid_to"
+# A claim's JSON null (told to be blank) comes out of a row of JSON as no value.
+CLAIM_VALUES = CLAIM.replace("value,", "COALESCE(value, 'null'::jsonb),")
+_STORE = f"""
 WITH made AS (
-    INSERT INTO registry.statement
-        (source_case, sub_id, kind, version, digest, event_at, recorded_at, message, path, refs, data)
-    SELECT c, sub, kind, version, digest, event_at, :now, :message, path, refs::jsonb, data::jsonb
-    FROM unnest(CAST(:c AS bigint[]), CAST(:sub AS text[]), CAST(:kind AS text[]), CAST(:version AS text[]),
-                CAST(:digest AS text[]), CAST(:event_at AS text[]), CAST(:path AS text[]),
-                CAST(:refs AS text[]), CAST(:data AS text[]))
-         AS t(c, sub, kind, version, digest, event_at, path, refs, data)
-    ON CONFLICT (source_case, digest) DO NOTHING RETURNING id, source_case, digest),
-claims AS (
-    INSERT INTO registry.claim (statement, field, value, raw, valid_from, valid_to)
-    SELECT m.id, f, v::jsonb, r, vf, vt
-    FROM unnest(CAST(:d AS text[]), CAST(:f AS text[]), CAST(:v AS text[]), CAST(:r AS text[]),
-                CAST(:vf AS text[]), CAST(:vt AS text[])) WITH ORDINALITY AS t(d, f, v, r, vf, vt, place)
-    JOIN made m ON m.digest = d ORDER BY place)
-SELECT id, source_case, digest FROM made
+    INSERT INTO registry.statement ({STATEMENT})
+    SELECT {STATEMENT} FROM json_populate_recordset(NULL::registry.statement, CAST(:statements AS json)))
+INSERT INTO registry.claim ({CLAIM})
+SELECT {CLAIM_VALUES} FROM json_populate_recordset(NULL::registry.claim, CAST(:claims AS json))
 """
 
 
-def store(uow: UnitOfWork, cases: dict[str, CaseKey], message: UUID, rows: Sequence[Row]) -> dict[int, int]:
-    """Store statements and their claims; what was said before word for word is left alone.
+def statement_row(case: int, row: Row, told: Told, *, waits: bool) -> dict[str, Any]:
+    """A statement's columns."""
+    return {"id": told.id, "source_case": case, "sub_id": row.sub_id, "kind": row.kind, "version": row.version,
+            "digest": row.digest, "event_at": row.event_at, "recorded_at": told.recorded_at, "message": told.message,
+            "path": row.path, "refs": orjson.Fragment(row.refs), "data": orjson.Fragment(row.data), "parked": waits}  # fmt: skip
 
-    Returns the ids of the new statements by the position of their row.
-    """
-    unique = {(cases[row.native_id].id, row.digest): i for i, row in reversed(list(enumerate(rows)))}
-    kept = [rows[i] for i in unique.values()]
-    claims = [(row.digest, *claim) for row in kept for claim in row.claims]
-    made = uow.all(
-        _STORE,
-        now=uow.now,
-        message=message,
-        c=[case for case, _ in unique],
-        sub=[row.sub_id for row in kept],
-        kind=[row.kind for row in kept],
-        version=[row.version for row in kept],
-        digest=[row.digest for row in kept],
-        event_at=[row.event_at for row in kept],
-        path=[row.path for row in kept],
-        refs=[row.refs for row in kept],
-        data=[row.data for row in kept],
-        **{
-            name: [claim[place] for claim in claims]
-            for place, name in enumerate(("d", "f", "v", "r", "vf", "vt"))
-        },
-    )
-    return {unique[(row["source_case"], row["digest"])]: row["id"] for row in made}
+
+def claim_rows(row: Row, told: Told) -> Iterator[dict[str, Any]]:
+    """The columns of a statement's claims."""
+    for claim, (name, value, raw, valid_from, valid_to) in zip(told.claims, row.claims, strict=True):
+        yield {"id": claim.id, "statement": told.id, "field": name, "value": orjson.Fragment(value), "raw": raw,
+               "valid_from": valid_from, "valid_to": valid_to}  # fmt: skip
+
+
+def store(uow: UnitOfWork, said: Sequence[tuple[int, Row, Told]], waiting: Container[int]) -> None:
+    """Store statements and their claims: (case, row, the same as told). `waiting`: ids of those that wait."""
+    if said:
+        statements = [statement_row(case, row, told, waits=told.id in waiting) for case, row, told in said]
+        claims = [claim for _, row, told in said for claim in claim_rows(row, told)]
+        uow.execute(
+            _STORE, statements=orjson.dumps(statements).decode(), claims=orjson.dumps(claims).decode()
+        )
 
 
 _FETCH = """
@@ -183,7 +150,8 @@ def fetch(
         rows = uow.all(_FETCH + " AND s.retracted_at IS NULL ORDER BY s.id", cases=wanted)
     else:
         rows = uow.all(
-            _FETCH + " AND s.recorded_at <= :at AND (s.retracted_at IS NULL OR s.retracted_at > :at) ORDER BY s.id",
+            _FETCH
+            + " AND s.recorded_at <= :at AND (s.retracted_at IS NULL OR s.retracted_at > :at) ORDER BY s.id",
             cases=wanted,
             at=as_known_on,
         )
@@ -210,32 +178,28 @@ def _told(row: Any) -> Told:
     )
 
 
-def mark_parked(uow: UnitOfWork, cases: Iterable[int], parked: Iterable[int]) -> set[int]:
-    """Note which statements of these cases wait for what they speak of; returns those that came out of waiting."""
-    waiting = list(parked)
-    applied = uow.all(
-        "UPDATE registry.statement SET parked = false, applied_at = :now"
-        " WHERE source_case = ANY(:cases) AND parked AND id <> ALL(:waiting) RETURNING id",
-        cases=list(cases),
-        waiting=waiting,
-        now=uow.now,
-    )
-    if waiting:
+def mark_parked(uow: UnitOfWork, out: Sequence[int], back: Sequence[int]) -> None:
+    """Note which statements came `out` of waiting for what they speak of, and which went `back` to it."""
+    if out:
         uow.execute(
-            "UPDATE registry.statement SET parked = true WHERE id = ANY(:ids) AND NOT parked", ids=waiting
+            "UPDATE registry.statement SET parked = false, applied_at = :now WHERE id = ANY(:ids) AND parked",
+            ids=list(out),
+            now=uow.now,
         )
-    return {row["id"] for row in applied}
+    if back:
+        uow.execute(
+            "UPDATE registry.statement SET parked = true WHERE id = ANY(:ids) AND NOT parked", ids=list(back)
+        )
 
 
-def retract(uow: UnitOfWork, message: UUID, reason: str) -> list[CaseKey]:
+def retract(uow: UnitOfWork, message: UUID, reason: str) -> list[int]:
     """Take back all that a message said, without deleting it; returns the source cases concerned."""
     rows = uow.all(
-        "WITH gone AS (UPDATE registry.statement SET retracted_at = :now, retracted_by = :by, retracted_reason = :reason"
-        " WHERE message = :message AND retracted_at IS NULL RETURNING source_case)"
-        " SELECT id, partner, agency, native_id, dispute FROM registry.source_case WHERE id IN (SELECT source_case FROM gone)",
+        "UPDATE registry.statement SET retracted_at = :now, retracted_by = :by, retracted_reason = :reason"
+        " WHERE message = :message AND retracted_at IS NULL RETURNING source_case",
         message=message,
         now=uow.now,
         by=uow.actor.id,
         reason=reason,
     )
-    return [CaseKey(r["id"], r["partner"], r["agency"], r["native_id"], r["dispute"]) for r in rows]
+    return sorted({row["source_case"] for row in rows})

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
+
+import orjson
 
 from case_registry.episodes import Episode
 from case_registry.told import PARTIES, read_time
@@ -32,7 +35,8 @@ def save_episodes(
     `new`: ids of the statements that came just now; parties that an older one told are there already.
     """
     present = {(case, e.sub_id): e for case, episodes in cases.items() for e in episodes}
-    rows = uow.all(_UPSERT, cases=list(cases), **_columns([(case, e) for (case, _), e in present.items()]))
+    made = [episode_row(case, e) for (case, _), e in present.items()]
+    rows = uow.all(_UPSERT, cases=list(cases), rows=orjson.dumps(made).decode())
     saved = []
     told: list[tuple[int, Episode]] = []
     older: list[tuple[int, Episode]] = []
@@ -57,14 +61,12 @@ def save_episodes(
     return saved
 
 
-_UPSERT = """
+EPISODE = "source_case, sub_id, kind, state, outcome, hidden, sealed, open, opened_on, closed_on, case_number, last_event_at"
+_UPSERT = f"""
 WITH before AS (SELECT id, source_case, sub_id, state FROM registry.episode WHERE source_case = ANY(:cases)),
 after AS (
-INSERT INTO registry.episode AS old
-    (source_case, sub_id, kind, state, outcome, hidden, sealed, open, opened_on, closed_on, case_number, last_event_at)
-SELECT * FROM unnest(CAST(:c AS bigint[]), CAST(:sub AS text[]), CAST(:kind AS text[]), CAST(:state AS text[]),
-    CAST(:outcome AS text[]), CAST(:hidden AS boolean[]), CAST(:sealed AS boolean[]), CAST(:open AS boolean[]),
-    CAST(:opened AS date[]), CAST(:closed AS date[]), CAST(:number AS text[]), CAST(:last AS timestamptz[]))
+INSERT INTO registry.episode AS old ({EPISODE})
+SELECT {EPISODE} FROM json_populate_recordset(NULL::registry.episode, CAST(:rows AS json))
 ON CONFLICT (source_case, sub_id) DO UPDATE SET kind = excluded.kind, state = excluded.state,
     outcome = excluded.outcome, hidden = excluded.hidden, sealed = excluded.sealed, open = excluded.open,
     opened_on = excluded.opened_on, closed_on = excluded.closed_on, case_number = excluded.case_number,
@@ -76,21 +78,12 @@ FROM after a FULL JOIN before b ON b.id = a.id
 """
 
 
-def _columns(present: Sequence[tuple[int, Episode]]) -> dict[str, list[object]]:
-    return {
-        "c": [case for case, _ in present],
-        "sub": [e.sub_id for _, e in present],
-        "kind": [e.kind for _, e in present],
-        "state": [e.state for _, e in present],
-        "outcome": [e.text("outcome") for _, e in present],
-        "hidden": [e.hidden for _, e in present],
-        "sealed": [e.value("sealed") is True for _, e in present],
-        "open": [e.open for _, e in present],
-        "opened": [e.day("opened_on") for _, e in present],
-        "closed": [e.day("closed_on") for _, e in present],
-        "number": [e.text("case_number") or e.sub_id for _, e in present],
-        "last": [read_time(e.last.event_at) for _, e in present],
-    }
+def episode_row(case: int, e: Episode) -> dict[str, Any]:
+    """An episode's columns."""
+    return {"source_case": case, "sub_id": e.sub_id, "kind": e.kind, "state": e.state, "outcome": e.text("outcome"),
+            "hidden": e.hidden, "sealed": e.value("sealed") is True, "open": e.open, "opened_on": e.day("opened_on"),
+            "closed_on": e.day("closed_on"), "case_number": e.text("case_number") or e.sub_id,
+            "last_event_at": read_time(e.last.event_at)}  # fmt: skip
 
 
 _PARTY_COLUMNS = (
@@ -108,24 +101,28 @@ def _drop_parties(uow: UnitOfWork, episodes: Sequence[tuple[int, Episode]]) -> N
 
 
 def _save_parties(uow: UnitOfWork, episodes: Sequence[tuple[int, Episode]]) -> None:
-    rows = [(ident, no, told) for ident, e in episodes for no, told in enumerate(e.parties)]
+    rows = [row for ident, e in episodes for row in party_rows(ident, e)]
     if rows:
-        uow.execute(
-            _PARTIES,
-            e=[ident for ident, _, _ in rows],
-            n=[no for _, no, _ in rows],
-            **{
-                name: [told.get(name) or (None if name in _MAY_LACK else "") for *_, told in rows]
-                for name in _PARTY_COLUMNS
-            },
-        )
+        uow.execute(_PARTIES, rows=orjson.dumps(rows).decode())
 
 
+def party_rows(episode: int, e: Episode) -> list[dict[str, Any]]:
+    """The columns of an episode's parties."""
+    return [
+        {
+            "episode": episode,
+            "no": no,
+            **{name: told.get(name) or (None if name in _MAY_LACK else "") for name in _PARTY_COLUMNS},
+        }
+        for no, told in enumerate(e.parties)
+    ]
+
+
+PARTY = "episode, no, " + ", ".join(_PARTY_COLUMNS)
 _PARTIES = (
-    "INSERT INTO registry.party (episode, no, " + ", ".join(_PARTY_COLUMNS) + ")"
-    " SELECT * FROM unnest(CAST(:e AS bigint[]), CAST(:n AS int[]), "
-    + ", ".join(f"CAST(:{name} AS text[])" for name in _PARTY_COLUMNS)
-    + ") ON CONFLICT (episode, no) DO UPDATE SET "
+    f"INSERT INTO registry.party ({PARTY})"
+    f" SELECT {PARTY} FROM json_populate_recordset(NULL::registry.party, CAST(:rows AS json))"
+    " ON CONFLICT (episode, no) DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in _PARTY_COLUMNS)
 )
 _MAY_LACK = frozenset({"id_number", "masked_id", "phone", "address", "gender", "credit_code"})
@@ -168,24 +165,25 @@ def derived_edges(held: Sequence[tuple[int, Episode]]) -> list[tuple[int, str, s
     return sorted(set(edges))
 
 
-def save_edges(uow: UnitOfWork, held: Sequence[tuple[int, Episode]]) -> None:
-    """Bring the derived edges among these cases to what the episodes show; edges made by hand-over stay."""
-    cases = sorted({case for case, _ in held})
-    wanted = derived_edges(held)
-    present = [
+def save_edges(uow: UnitOfWork, disputes: Sequence[Sequence[tuple[int, Episode]]]) -> None:
+    """Bring the derived edges inside each of these disputes to what its episodes show; edges made by hand-over stay."""
+    cases = sorted({case for held in disputes for case, _ in held})
+    wanted = {edge for held in disputes for edge in derived_edges(held)}
+    present = {
         tuple(row.values())
         for row in uow.all(
             "SELECT from_case, from_sub, kind, to_case, to_sub FROM registry.episode_edge"
             " WHERE derived AND from_case = ANY(:cases)",
             cases=cases,
         )
-    ]
-    gone, new = set(present) - set(wanted), sorted(set(wanted) - set(present))
-    for edge in gone:
+    }
+    gone, new = sorted(present - wanted), sorted(wanted - present)
+    if gone:
         uow.execute(
-            "DELETE FROM registry.episode_edge WHERE derived AND from_case = :fc AND from_sub = :fs AND kind = :k"
-            " AND to_case = :tc AND to_sub = :ts",
-            **dict(zip(("fc", "fs", "k", "tc", "ts"), edge, strict=True)),
+            "DELETE FROM registry.episode_edge e USING unnest(CAST(:fc AS bigint[]), CAST(:fs AS text[]), CAST(:k AS text[]),"
+            " CAST(:tc AS bigint[]), CAST(:ts AS text[])) AS t(fc, fs, k, tc, ts) WHERE derived AND from_case = fc"
+            " AND from_sub = fs AND kind = k AND to_case = tc AND to_sub = ts",
+            **_edge_columns(gone),
         )
     if new:
         uow.execute(
@@ -193,9 +191,9 @@ def save_edges(uow: UnitOfWork, held: Sequence[tuple[int, Episode]]) -> None:
             " SELECT t.*, :now FROM unnest(CAST(:fc AS bigint[]), CAST(:fs AS text[]), CAST(:k AS text[]),"
             " CAST(:tc AS bigint[]), CAST(:ts AS text[])) AS t ON CONFLICT DO NOTHING",
             now=uow.now,
-            fc=[e[0] for e in new],
-            fs=[e[1] for e in new],
-            k=[e[2] for e in new],
-            tc=[e[3] for e in new],
-            ts=[e[4] for e in new],
+            **_edge_columns(new),
         )
+
+
+def _edge_columns(edges: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    return {name: [edge[i] for edge in edges] for i, name in enumerate(("fc", "fs", "k", "tc", "ts"))}
