@@ -129,7 +129,12 @@ def inbox_replay(inbox_id: UUID, body: ReasonIn, request: Request, actor: Caller
 def inbox_repair(inbox_id: UUID, body: RepairIn, request: Request, actor: Caller) -> dict[str, Any]:
     """For messages that were refused or quarantined; the message itself stays as it came."""
     need(actor, "operator")
-    content = base64.b64decode(body.content_base64, validate=True)
+    try:
+        content = base64.b64decode(body.content_base64, validate=True)
+    except ValueError:
+        raise Refused(
+            Finding("BASE64_INVALID", "content_base64", body.content_base64[:50], "base64")
+        ) from None
     return repair(hub_of(request), inbox_id, content, body.reason, actor)
 
 

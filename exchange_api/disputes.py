@@ -83,7 +83,7 @@ def _after(cursor: str) -> tuple[datetime, int] | None:
         at, seq = orjson.loads(base64.urlsafe_b64decode(cursor))
         return datetime.fromisoformat(at), int(seq)
     except (ValueError, TypeError):
-        raise Refused(Finding("CODE_UNKNOWN", "cursor", cursor[:40], "a cursor of an earlier page")) from None
+        raise Refused(Finding("NOT_FOUND", "cursor", cursor[:40], "a cursor of an earlier page")) from None
 
 
 def _cursor(after: tuple[datetime, int] | None) -> str | None:

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 import case_registry
 from exchange_api.quiet_log import shown
@@ -127,14 +128,22 @@ def install(app: FastAPI) -> None:
         return problem(422, "SCHEMA_VIOLATION", errors[0]["expected"] if errors else "", errors)
 
     @app.exception_handler(HTTPException)
-    def _http(_request: Request, error: HTTPException) -> JSONResponse:
+    def _http(request: Request, error: HTTPException) -> JSONResponse:
         answer = problem(error.status_code, f"HTTP_{error.status_code}", str(error.detail))
         answer.headers.update(error.headers or {})
+        if error.status_code == 405:
+            answer.headers["Allow"] = ", ".join(_methods(request))
         return answer
 
     @app.exception_handler(SQLAlchemyError)
     def _database(_request: Request, error: SQLAlchemyError) -> JSONResponse:
         return database_problem(error)
+
+
+def _methods(request: Request) -> list[str]:
+    """Every method that this address knows; each route by itself knows its own only."""
+    fitting = (route for route in request.app.routes if route.matches(request.scope)[0] != Match.NONE)
+    return sorted({method for route in fitting for method in getattr(route, "methods", None) or ()})
 
 
 def database_problem(error: SQLAlchemyError) -> JSONResponse:

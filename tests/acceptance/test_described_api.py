@@ -1,0 +1,75 @@
+"""The long run over the API's own descriptions: schemathesis with all its checks, more than 20,000 cases."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from foundation.clock import clock_now
+from foundation.settings import ROOT
+from foundation.unit_of_work import unit_of_work
+from tests.acceptance.conftest import Api
+from tests.acceptance.test_many_mutations import GROWS_AT_MOST_MB, resident_mb
+from tests.exchange import partner_side
+
+pytestmark = pytest.mark.long
+PEOPLE = ("operator1", "cashier1", "clerk1", "auditor1")
+AT_LEAST = 20_000
+WITHIN_S = 1500
+# These stop the time or the session that the other calls stand on, or call partners that are not there.
+LEFT_OUT = ("/v1/clock", "/v1/session", "/v1/jobs/{name}")
+PARTNER = "described_street"
+LIMITS = {"calls_per_s": 100_000, "burst": 100_000}
+
+
+def cases_of(url: str, examples: int, environment: dict[str, str], *more: str) -> int:
+    """Run all checks; returns how many cases there were. The report is shown when a check failed."""
+    command = [
+        str(Path(sys.executable).parent / "schemathesis"), "run", url, "--checks", "all", "-n", str(examples),
+        "--max-response-time", "2", "--workers", "2", "--continue-on-failure", *more,
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=WITHIN_S, check=False,
+        env={**os.environ, **environment, "SCHEMATHESIS_HOOKS": "tests.acceptance.described_hooks", "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-12_000:] + done.stderr[-2000:]
+    generated = re.search(r"(\d+) generated", done.stdout)
+    assert generated is not None, done.stdout[-3000:]
+    return int(generated[1])
+
+
+def test_every_person_s_api(api: Api) -> None:
+    before = 0.0
+    total = 0
+    out = [part for path in LEFT_OUT for part in ("--exclude-path", path)]
+    for person in PEOPLE:
+        token = api.hub.people._token(person)
+        more = ("-H", f"Authorization: Bearer {token}", *out)
+        total += cases_of(f"{api.hub.url}/openapi.json", 100, {}, *more)
+        before = before or resident_mb(api)
+    print(f"{total} cases")
+    assert total >= AT_LEAST
+    assert resident_mb(api) - before < GROWS_AT_MOST_MB
+
+
+def test_the_open_contract(api: Api, tmp_path: Path) -> None:
+    with unit_of_work(api.engine) as uow:
+        partner_side.enter_with_keys(uow, PARTNER, limits=LIMITS)
+        ahead = (clock_now(uow.conn) - datetime.now(UTC)).total_seconds()
+    key = tmp_path / "sender.key"
+    key.write_bytes(partner_side.key("rsa").private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    environment = {
+        "CONCORD_TEST_KEY": str(key),
+        "CONCORD_TEST_KEY_ID": f"{PARTNER}-1",
+        "CONCORD_TEST_AHEAD_S": str(ahead),
+    }
+    total = cases_of(f"{api.hub.url}/open/v1/openapi.json", 200, environment)
+    print(f"{total} cases")
+    assert total >= 2000
