@@ -43,6 +43,7 @@ DECLARE
     every constant uuid := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
     most constant bigint := 9223372036854775807;
     n int := coalesce(cardinality(ids), 0);
+    dims text;
     due int := 0;                          -- how many of the events are expiries, put first
     due_ids uuid[];
     now_ns bigint := (extract(epoch FROM exchange.now()) * 1000000)::bigint * 1000;
@@ -75,6 +76,14 @@ DECLARE
 BEGIN
     IF n > 8192 THEN
         RAISE EXCEPTION 'LEDGER_BATCH_TOO_LONG: % transfers, at most 8192', n USING ERRCODE = 'program_limit_exceeded';
+    END IF;
+    dims := '[1:' || n || ']';             -- columns of other lengths or bounds would mix up events
+    IF n > 0 AND (array_dims(ids) = dims AND array_dims(debits) = dims AND array_dims(credits) = dims
+        AND array_dims(amounts) = dims AND array_dims(books) = dims AND array_dims(marks) = dims AND array_dims(asks) = dims
+        AND coalesce(array_dims(pendings), dims) = dims AND coalesce(array_dims(d128s), dims) = dims
+        AND coalesce(array_dims(d64s), dims) = dims AND coalesce(array_dims(d32s), dims) = dims
+        AND coalesce(array_dims(waits), dims) = dims AND coalesce(array_dims(refused), dims) = dims) IS NOT TRUE THEN
+        RAISE EXCEPTION 'LEDGER_COLUMNS: each column has one value for each event' USING ERRCODE = 'array_subscript_error';
     END IF;
     d128s := coalesce(d128s, array_fill(none, ARRAY[n])); d64s := coalesce(d64s, array_fill(0::bigint, ARRAY[n]));
     d32s := coalesce(d32s, array_fill(0::bigint, ARRAY[n])); waits := coalesce(waits, array_fill(0::bigint, ARRAY[n]));
@@ -456,6 +465,7 @@ CREATE FUNCTION escrow.ledger_create_accounts(
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     n int := coalesce(cardinality(ids), 0);
+    dims text;
     base bigint;
     same int[]; e_128 uuid[]; e_64 bigint[]; e_32 bigint[]; e_book bigint[]; e_mark int[]; e_flags int[]; e_stamp bigint[];
     made boolean[];
@@ -465,6 +475,12 @@ DECLARE
 BEGIN
     IF n > 8192 THEN
         RAISE EXCEPTION 'LEDGER_BATCH_TOO_LONG: % accounts, at most 8192', n USING ERRCODE = 'program_limit_exceeded';
+    END IF;
+    dims := '[1:' || n || ']';
+    IF n > 0 AND (array_dims(ids) = dims AND array_dims(d128s) = dims AND array_dims(d64s) = dims AND array_dims(d32s) = dims
+        AND array_dims(books) = dims AND array_dims(marks) = dims AND array_dims(asks) = dims AND array_dims(refused) = dims
+        AND array_dims(late) = dims) IS NOT TRUE THEN
+        RAISE EXCEPTION 'LEDGER_COLUMNS: each column has one value for each event' USING ERRCODE = 'array_subscript_error';
     END IF;
     codes := array_fill(0, ARRAY[n]); stamps := array_fill(0::bigint, ARRAY[n]); made := array_fill(false, ARRAY[n]);
     IF n = 0 THEN
