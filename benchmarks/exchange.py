@@ -112,6 +112,14 @@ def _client(
     return started
 
 
+def _told(hub: BenchHub, client: Any, name: str) -> Any:
+    """What the client wrote at its end."""
+    client.stdin.close()
+    if client.wait(timeout=90) != 0:
+        raise RuntimeError("the client ended with an error")
+    return orjson.loads((hub.folder / f"{name}.json").read_bytes())
+
+
 def _window(hub: BenchHub, protocol: str, warm: float, seconds: float, seed: int) -> Window:
     """Warm up, then measure; the rate is governed throughout."""
     prefix = f"{protocol}-{seed}"
@@ -128,7 +136,7 @@ def _window(hub: BenchHub, protocol: str, warm: float, seconds: float, seed: int
         after = hub.cpu() | {"client": _client_cpu(client)}
         window.cpu = {name: after[name] - before[name] for name in after}
         window.backlog_s = governor.backlog() / max(window.per_s, 1.0)
-        told = orjson.loads(client.communicate(timeout=60)[0])
+        told = _told(hub, client, f"submit-{protocol}-{prefix}")
         window.answered = len(told["answered"])
         window.latencies, window.refused = told["latencies"], told["refused"]
         window.wrong = _check(conn, prefix, told, governor)
@@ -224,7 +232,7 @@ def _check(conn: psycopg.Connection, prefix: str, told: Any, governor: _Governor
 def _statuses(hub: BenchHub, seconds: float, seed: int) -> list[float]:
     """Latencies of status queries over 100 connections at once, as fast as they are answered."""
     client = _client(hub, "status", seconds, STATUS_CONNECTIONS, seed, f"rest-{seed}", 4000.0)
-    told = orjson.loads(client.communicate(timeout=seconds + 60)[0])
+    told = _told(hub, client, f"status-rest-{seed}")
     latencies: list[float] = told["latencies"]
     return latencies
 

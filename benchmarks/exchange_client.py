@@ -1,8 +1,8 @@
 """The load of the exchange benchmark, a process of its own: signs and sends at a rate that it is told, keeps what was answered.
 
 ``python -m benchmarks.exchange_client FOLDER HOST PORT WHAT SECONDS CONNECTIONS SEED PREFIX RATE`` with WHAT submit-rest,
-submit-soap or status. Each line on its standard input is a new rate in messages a second. At the end it writes one JSON
-object: answered ids, latencies, refusals.
+submit-soap or status. Each line on its standard input is a new rate in messages a second. At the end it writes
+WHAT-PREFIX.json into the folder: answered ids, latencies, refusals.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -49,6 +50,11 @@ class Connection(asyncio.Protocol):
         self._gathered = b""
         self._done.set_result((status, body))
 
+    @property
+    def closed(self) -> bool:
+        """Whether the other side has closed it."""
+        return bool(self._transport.is_closing())
+
     def connection_lost(self, error: Exception | None) -> None:
         if self._done is not None and not self._done.done():
             self._done.set_exception(ConnectionError("closed while a request was under way"))
@@ -66,11 +72,13 @@ class Load:
         self.refused: dict[str, int] = {}
         self._next = 0.0
         self._ends = 0.0
+        self._open: Any = None
 
     async def run(self, host: str, port: int, connections: int) -> None:
         """Connect and send."""
         loop = asyncio.get_running_loop()
-        made = [await loop.create_connection(Connection, host, port) for _ in range(connections)]
+        self._open = lambda: loop.create_connection(Connection, host, port)
+        made = [await self._open() for _ in range(connections)]
         await loop.connect_read_pipe(lambda: _Rates(self), sys.stdin)
         self._next = time.perf_counter()
         self._ends = self._next + self.seconds
@@ -85,6 +93,8 @@ class Load:
             self._next = due + 1.0 / self.rate
             if due > now:
                 await asyncio.sleep(due - now)
+            if connection.closed:  # the hub closes what is idle
+                _, connection = await self._open()
             name, request = self.make()
             began = time.perf_counter()
             status, body = await connection.ask(request)
@@ -122,7 +132,7 @@ def main() -> None:
     print("ready", flush=True)
     uvloop.run(load.run(host, int(port), int(connections)))
     told = {"answered": load.answered, "latencies": load.latencies, "refused": load.refused}
-    sys.stdout.buffer.write(orjson.dumps(told) + b"\n")
+    Path(folder, f"{what}-{prefix}.json").write_bytes(orjson.dumps(told))
 
 
 def _statuses(sender: Sender, prefix: str, most: int) -> Callable[[], tuple[str, bytes]]:
