@@ -14,6 +14,8 @@ MAX_BLOCK = 120
 """Rows that may share a key; a key of more rows says too little and finds nothing."""
 PAIRS_A_ROW = 40
 """Candidate pairs a row, at most, on the average; the widest kinds of keys go first where there are more."""
+MAX_PAIRS_A_KEY = 15
+"""Pairs that each key of a kind brings, on the average, at most: a kind that brings more tells nothing apart."""
 MAX_KEYS_A_ROW = 4
 """Values of one row that one kind of key is crossed with another's, at most."""
 
@@ -38,15 +40,24 @@ def rules(pieces: Mapping[str, Mapping[str, Piece]], rows: int) -> list[Rule]:
     """Kinds of keys: pieces that may stand alone, and every two pieces of different fields."""
     found = []
     named = [(label, name, piece) for label, own in pieces.items() for name, piece in own.items()]
-    for label, name, piece in named:
+    for place, (label, name, piece) in enumerate(named):
         if piece.alone and len(piece.row):
-            found.append(_rule(f"{label}: {name}", piece.row, piece.hash))
+            rule = _rule(f"{label}: {name}", piece.row, piece.hash)
+            found.append(rule)
+            named[place] = (label, name, _crowded(piece))
     for (first, name, one), (second, other_name, other) in combinations(named, 2):
         if first != second and len(one.row) and len(other.row):
             row, key = _crossed(one, other, rows)
             if len(row):
                 found.append(_rule(f"{first}: {name} + {second}: {other_name}", row, key))
     return found
+
+
+def _crowded(piece: Piece) -> Piece:
+    """What is left to cross with others of a piece that finds pairs by itself: the keys of too many rows."""
+    _, place, times = np.unique(piece.hash, return_inverse=True, return_counts=True)
+    keep = times[place] > MAX_BLOCK
+    return Piece(piece.row[keep], piece.hash[keep])
 
 
 def _rule(name: str, row: Ints, key: Hashes) -> Rule:
@@ -100,7 +111,7 @@ def candidate_pairs(
     for rule in found:
         start, size = rule.blocks()
         pairs = int((size * (size - 1) // 2).sum())
-        if pairs:
+        if 0 < pairs <= MAX_PAIRS_A_KEY * len(rule.row):
             sized.append((pairs, rule, start, size))
     sized.sort(key=lambda row: (row[0], row[1].name))
     total, used = 0, []
@@ -125,7 +136,9 @@ def candidate_pairs(
 
 
 def _merged(keys: Ints, waiting: list[Ints]) -> Ints:
-    return np.unique(np.concatenate([keys, *waiting]))
+    found = np.concatenate([keys, *waiting])
+    found.sort()
+    return found[np.concatenate(([True], found[1:] != found[:-1]))] if len(found) else found
 
 
 def _expand(row: Ints, start: Ints, size: Ints) -> tuple[Ints, Ints]:

@@ -10,11 +10,12 @@ import numpy as np
 import polars as pl
 
 from case_registry.linkage.blocking import Rule, candidate_pairs, rules
-from case_registry.linkage.config import Apart, BadConfig, Config
+from case_registry.linkage.config import BadConfig, Config
+from case_registry.linkage.facts import Facts
 from case_registry.linkage.fields import Field, Several, Single
 from case_registry.linkage.grouping import FORBIDDEN, group
 from case_registry.linkage.kinds import KINDS
-from case_registry.linkage.values import Array, Floats, Ints, Levels, column
+from case_registry.linkage.values import Array, Floats, Ints, Levels
 from case_registry.linkage.weights import Weights, learn, rarity
 
 CHUNK = 1_000_000
@@ -50,14 +51,15 @@ def link(frame: pl.DataFrame, config: Config) -> Linked:
     """Group the rows of a table. Raises BadConfig for a column that there is not."""
     rows = frame.height
     prepared = prepare(frame, config.fields)
-    source = _source(frame, config)
+    facts = Facts(frame, config)
+    source = facts.code(config.source, "source") if config.source else None
     pieces = {f.label: f.pieces(p) for f, p in zip(config.fields, prepared, strict=True)}
     own_source = source if config.within_source is False else None
     i, j, used = candidate_pairs(rules(pieces, rows), rows, config.max_pairs, own_source)
     levels = compare(config.fields, prepared, prepared, i, j)
     weights = _learnt(config, prepared, rows, levels, source if config.within_source is False else None)
     bits = score(config.fields, weights, prepared, prepared, i, j, levels)
-    forbidden = _apart(frame, config, i, j, levels)
+    forbidden = facts.apart(i, j, levels)
     if source is not None and config.within_source is None and _no_doubles(source, i, j, bits):
         config.within_source = False
     if source is not None and config.within_source is False:
@@ -67,7 +69,7 @@ def link(frame: pl.DataFrame, config: Config) -> Linked:
     def judged(a: Ints, b: Ints) -> Floats:
         own = compare(config.fields, prepared, prepared, a, b)
         found = score(config.fields, weights, prepared, prepared, a, b, own)
-        kept = _apart(frame, config, a, b, own)
+        kept = facts.apart(a, b, own)
         if source is not None and config.within_source is False:
             kept |= source[a] == source[b]
         return np.where(kept, FORBIDDEN, found)
@@ -208,19 +210,6 @@ def _given(config: Config) -> Weights | None:
     return found
 
 
-def _source(frame: pl.DataFrame, config: Config) -> Ints | None:
-    return _codes(frame, config.source, "source") if config.source else None
-
-
-def _codes(frame: pl.DataFrame, name: str, path: str) -> Ints:
-    try:
-        texts = column(frame, name)
-    except KeyError:
-        raise BadConfig(path, name, "a column: " + ", ".join(frame.columns)) from None
-    place: dict[str, int] = {"": -1}
-    return np.fromiter((place.setdefault(text.strip(), len(place)) for text in texts), np.int64, len(texts))
-
-
 def _no_doubles(source: Ints, i: Ints, j: Ints, bits: Floats) -> bool:
     """Whether the data say that no source holds a thing twice: of the sure pairs, hardly any is within one."""
     sure = bits > 6
@@ -236,31 +225,4 @@ def _strong(config: Config, levels: Sequence[Levels]) -> Array:
         if f.label in config.strong:
             sure = (1, 2, 4, 6) if len(f.levels) == 13 else (1, 2) if len(f.levels) == 4 else (1,)
             found |= np.isin(level, sure)
-    return found
-
-
-def _apart(frame: pl.DataFrame, config: Config, i: Ints, j: Ints, levels: Sequence[Levels]) -> Array:
-    """Pairs that may not be one thing: facts of the configuration, and plain contradictions of its fields."""
-    found = np.zeros(len(i), bool)
-    for fact in config.apart:
-        found |= _fact(frame, fact, i, j)
-    for f, level in zip(config.fields, levels, strict=True):
-        if f.label in config.conflict:
-            found |= level == len(f.levels)
-    return found
-
-
-def _fact(frame: pl.DataFrame, fact: Apart, i: Ints, j: Ints) -> Array:
-    found = np.ones(len(i), bool)
-    for name in fact.same:
-        code = _codes(frame, name, "apart.same")
-        found &= (code[i] == code[j]) & (code[i] >= 0)
-    for name in fact.differ:
-        code = _codes(frame, name, "apart.differ")
-        found &= (code[i] != code[j]) & (code[i] >= 0) & (code[j] >= 0)
-    for name, wanted in fact.values.items():
-        code = _codes(frame, name, "apart.values")
-        texts = column(frame, name)
-        here = np.fromiter((text.strip() in wanted for text in texts), bool, len(texts))
-        found &= here[i] & here[j] & (code[i] >= 0)
     return found

@@ -7,7 +7,7 @@ says how the best two different persons of both rows agree.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,6 +38,8 @@ MAX_PEOPLE = 4
 _ABSENT = 9
 _STRONG, _NAME, _LIKE = 3, 2, 1
 _CONFLICT = 13
+Told = tuple[int, str, str, str, str, bool]
+"""Side, folded name, folded former name, id, phone, whether it is a body."""
 _LEVEL = {
     (_STRONG, _STRONG): 1, (_STRONG, _NAME): 2, (_NAME, _NAME): 3, (_STRONG, _LIKE): 4, (_NAME, _LIKE): 5,
     (_STRONG, _ABSENT): 6, (_NAME, _ABSENT): 7, (_LIKE, _LIKE): 8, (_LIKE, _ABSENT): 8, (_STRONG, 0): 9, (_NAME, 0): 10,
@@ -73,7 +75,7 @@ class Group:
     own: Hashes
     sounds: Hashes
     often: Floats
-    shown: list[str]
+    rows: list[list[Told]]
 
 
 @dataclass
@@ -104,17 +106,20 @@ class People:
             ids = column(frame, side.ids) if side.ids else empty
             phones = column(frame, side.phones) if side.phones else empty
             for row, (name, number, phone) in enumerate(zip(names, ids, phones, strict=True)):
-                if name and not is_missing(name):
+                if name:
                     grid.add(row, place + 1, self._split(name, number, phone))
         return grid.group()
 
-    def _split(self, names: str, ids: str, phones: str) -> Iterator[tuple[str, str, str]]:
-        if not self.separator.search(names):
-            yield names, ids, self.separator.split(phones)[0]
-            return
-        numbers, calls = re.split(r"[|;；、\n]", ids), re.split(r"[|;；、\n]", phones)
-        for k, name in enumerate(self.separator.split(names)):
-            yield name, numbers[k] if k < len(numbers) else "", calls[k] if k < len(calls) else ""
+    def _split(self, names: str, ids: str, phones: str) -> Sequence[tuple[str, str, str]]:
+        """One person after the other; of a lone person's several numbers or phones the first counts."""
+        split = self.separator.split
+        several, numbers, calls = split(names), split(ids), split(phones)
+        if len(several) == 1:
+            return ((names, numbers[0], calls[0]),)
+        return [
+            (name, numbers[k] if k < len(numbers) else "", calls[k] if k < len(calls) else "")
+            for k, name in enumerate(several)
+        ]
 
     def compare(self, one: Group, other: Group, i: Ints, j: Ints) -> Levels:
         return self._compared(one, other, i, j)[0]
@@ -163,26 +168,32 @@ class People:
         return pieces
 
     def shown(self, found: Group, row: int) -> str:
-        return found.shown[row]
+        return ", ".join(map(_said, found.rows[row]))
 
 
 class _Grid:
     """People gathered row by row."""
 
     def __init__(self, rows: int) -> None:
-        self.rows: list[list[tuple[int, str, str, str, str, bool]]] = [[] for _ in range(rows)]
+        self.rows: list[list[Told]] = [[] for _ in range(rows)]
         self._names: dict[str, tuple[str, str, bool]] = {}
+        self._seen: dict[str, str] = {}
+        self._phones: dict[str, str] = {}
 
-    def add(self, row: int, side: int, people: Iterator[tuple[str, str, str]]) -> None:
+    def add(self, row: int, side: int, people: Sequence[tuple[str, str, str]]) -> None:
         for name, number, phone in people:
             known = self._names.get(name)
             if known is None:
-                known = self._names[name] = (*person_name(name), looks_like_body(name))
+                folded = ("", "") if is_missing(name) else person_name(name)
+                known = self._names[name] = (*folded, looks_like_body(name))
             if known[0] and len(self.rows[row]) < MAX_PEOPLE:
-                told = identity(number) if number else ""
-                self.rows[row].append(
-                    (side, known[0], known[1], told, digits(phone) if phone else "", known[2])
-                )
+                told = self._seen.get(number)
+                if told is None:
+                    told = self._seen[number] = identity(number)
+                call = self._phones.get(phone)
+                if call is None:
+                    call = self._phones[phone] = digits(phone)
+                self.rows[row].append((side, known[0], known[1], told, call, known[2]))
 
     def group(self) -> Group:
         wide = max(1, max(map(len, self.rows), default=1))
@@ -196,10 +207,14 @@ class _Grid:
         place = {name: k for k, name in enumerate(text)}
         code = np.array([place[person[1]] for person in flat], dtype=np.int64)
 
-        def grid(texts: list[str]) -> Hashes:
+        def grid(place: int, fold: Callable[[str], str] = str) -> Hashes:
             made = np.zeros(shape, np.uint64)
-            keep = np.array([bool(t) for t in texts], dtype=bool)
-            made[where, within] = np.where(keep, hashes(texts), np.uint64(0)) if texts else 0
+            told = [str(person[place]) for person in flat]
+            folded = {text: fold(text) for text in set(told)}
+            texts = [folded[text] for text in told]
+            made[where, within] = (
+                np.where([bool(t) for t in texts], hashes(texts), np.uint64(0)) if texts else 0
+            )
             return made
 
         name = np.full(shape, -1, np.int64)
@@ -210,10 +225,9 @@ class _Grid:
         own = hashes(text)
         return Group(
             np.array([len(row) for row in self.rows], dtype=np.int64), side, name,
-            grid([person[2] for person in flat]), grid([_full(person[3]) for person in flat]),
-            grid([_ends(person[3]) for person in flat]), grid([person[4] for person in flat]), body, text, own,
+            grid(2), grid(3, _full), grid(3, _ends), grid(4), body, text, own,
             hashes([sound(t) for t in text]), shares(own, code),
-            [", ".join(_said(person) for person in row) for row in self.rows],
+            self.rows,
         )  # fmt: skip
 
 
@@ -229,7 +243,7 @@ def _ends(number: str) -> str:
     return ends if len(number) >= 14 and "*" not in ends else ""
 
 
-def _said(person: tuple[int, str, str, str, str, bool]) -> str:
+def _said(person: Told) -> str:
     _, name, former, number, phone, _ = person
     more = [f"({former})" if former else "", mask_id(number) if number else "", phone]
     return " ".join([name, *filter(None, more)])
