@@ -136,7 +136,11 @@ def _of_account(
                 f" WHERE t.{side}_account = %s AND t.kind <> 'EXPIRE' AND {where} ORDER BY t.{side}_seq {order} LIMIT %s)"
             )
             given += [UUID(int=number(account)), *values, limit]
-    return _rows(through, " UNION ALL ".join(parts) + f" ORDER BY seq {order} LIMIT %s", [*given, limit])
+    return _rows(
+        through,
+        "SELECT * FROM (" + " UNION ALL ".join(parts) + f") p ORDER BY seq {order} LIMIT %s",
+        [*given, limit],
+    )
 
 
 _NARROW = ("user_data_128", "user_data_64", "user_data_32", "ledger", "code")

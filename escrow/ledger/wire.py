@@ -23,7 +23,10 @@ def number(value: Id) -> int:
 
 
 def _ids(values: Iterable[Id]) -> str:
-    return "{" + ",".join(["%032x" % (v if type(v) is int else number(v)) for v in values]) + "}"
+    numbers = [v if type(v) is int else number(v) for v in values]
+    if numbers and (min(numbers) < 0 or max(numbers) > ID_MAX):
+        raise ValueError(f"an id has 128 bits, found {min(numbers)} to {max(numbers)}")
+    return "{" + ",".join([f"{v:032x}" for v in numbers]) + "}"
 
 
 def _ints(values: Iterable[int]) -> str:
