@@ -14,7 +14,7 @@ from foundation import envelope, inbox, outbox
 from foundation.envelope import Damaged, Erased, NoVault, Vault, content_of
 from foundation.keys import KeyMissing, KeyStore
 from foundation.unit_of_work import UnitOfWork, unit_of_work
-from schemas.exchange import RawMessage, SendResult
+from schemas.exchange import Outcome, RawMessage, SendResult
 
 ROW = uuid.UUID(int=7)
 
@@ -131,6 +131,8 @@ def test_the_database_lets_keys_only_be_wrapped_anew_or_go(engine: Engine) -> No
         with pytest.raises(DBAPIError, match=r"APPEND_ONLY|check"), unit_of_work(engine) as uow:
             uow.execute(attack)
     with unit_of_work(engine) as uow:
+        assert not inbox.erase(uow, message, "not decided yet")
+        inbox.decide(uow, message, "REFUSED", Outcome("m", "REFUSED", (), "", uow.now))
         assert inbox.erase(uow, message, "erasure asked for")
     with pytest.raises(DBAPIError, match="APPEND_ONLY"), unit_of_work(engine) as uow:
         uow.execute("UPDATE exchange.inbox SET data_key = 'x', erased_at = NULL")
