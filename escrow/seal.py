@@ -1,4 +1,4 @@
-"""The daily root: the heads of all chains at the end of a day, joined in one Merkle tree and chained to the last."""
+"""The daily root: the heads of all chains of both books at the end of a day, joined in one Merkle tree and chained to the last."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ def seal_day(uow: UnitOfWork, day: date) -> Result:
     """Write the root of a day that is over, once; heads are those of now, so seal soon after midnight."""
     if uow.scalar("SELECT 1 FROM escrow.day_root WHERE day = :day", day=day) is not None:
         return Result()
-    rows = uow.all("SELECT id, last_seq, head FROM escrow.account WHERE last_seq > 0 ORDER BY id")
+    rows = uow.all(
+        "SELECT id, last_seq, head FROM escrow.account WHERE last_seq > 0"
+        " UNION ALL SELECT id, last_seq, head FROM escrow.ledger_account WHERE last_seq > 0 ORDER BY id"
+    )
     leaves = [row["id"].bytes + int(row["last_seq"]).to_bytes(8, "big") + bytes(row["head"]) for row in rows]
     prev = (
         uow.scalar("SELECT root FROM escrow.day_root WHERE day < :day ORDER BY day DESC LIMIT 1", day=day)
