@@ -30,10 +30,8 @@ def masked(value: Any, rule: dict[str, Any]) -> Any:
 
 
 def _until(text: str, rule: dict[str, Any]) -> str:
-    """All up to the narrowest place named; words that end a place are tried in their order."""
-    for word in rule["keep_until"]:
-        at = text.find(word)
-        if at > 0:
-            end = at + len(word)
-            return text[:end] + (str(rule.get("hide_as", "*")) if end < len(text) else "")
-    return HIDDEN
+    """All up to the first place named; an address that names none is hidden whole."""
+    ends = [text.find(word) + len(word) for word in rule["keep_until"] if text.find(word) > 0]
+    if not ends:
+        return HIDDEN
+    return text[: min(ends)] + (str(rule.get("hide_as", "*")) if min(ends) < len(text) else "")

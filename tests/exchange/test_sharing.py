@@ -1,0 +1,358 @@
+"""Sharing agreements: default deny on every path, masking, ends and stops, concessions never, each line written down."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from case_registry import Source
+from connectors import all_connectors
+from foundation.keys import KeyStore
+from foundation.settings import Settings
+from foundation.unit_of_work import UnitOfWork, unit_of_work
+from foundation.wire import Wire
+from hub import feedback, operations, payee_checks, sharing, sharing_register, subscribing
+from hub.known import known_for
+from hub.pipeline import Hub
+from schemas.findings import Refused
+from tests.connectors.answering_server import answering
+from tests.console.world import PAYEE, PAYEE_ID, County
+from tests.exchange.agreements import WHEREABOUTS, share, toml
+from tests.exchange.open_side import OpenSide, at_story_start, served, told
+from tests.exchange.partner_side import enter, enter_with_keys
+from tests.exchange.sharing_world import SECRET, SharedCase
+
+Clock = Callable[[datetime | str], None]
+STREET = Source("ouqi_street", "330399T", "street")
+
+
+@pytest.fixture
+def hub(engine: Engine, database_url: str, tmp_path: Path) -> Hub:
+    return Hub(engine, KeyStore(tmp_path / "keys"), Settings(database_url, "", tmp_path, 8600, "sandbox"))
+
+
+def stop_all(hub: Hub) -> None:
+    with unit_of_work(hub.engine) as uow:
+        for each in sharing_register.listed(uow):
+            sharing_register.stop(uow, each.agreement.id, "a test", stopped=True)
+
+
+def disclosures(hub: Hub) -> int:
+    with unit_of_work(hub.engine) as uow:
+        return int(uow.scalar("SELECT count(*) FROM exchange.disclosure WHERE agreement <> ''"))
+
+
+# ---- one record ---------------------------------------------------------------------------------------------
+
+
+def test_a_view_is_cut_masked_and_written_down(uow: UnitOfWork) -> None:
+    fields = [
+        *WHEREABOUTS,
+        "parties",
+        "parties.name",
+        "parties.id_number",
+        "parties.phone",
+        "parties.address",
+    ]
+    share(uow, "p1", fields=fields, unmasked=["parties.phone"], unmasked_because="to call")
+    record = {
+        "dispute": "JF-1", "stage": "AGREED", "county": "330399", "narrative": SECRET,
+        "parties": [{"role": "applicant", "name": "江秀英", "id_number": "330399198805160222", "phone": "10012345678",
+                     "address": "瓯栖县石坦乡石坦村12号"},
+                    {"name": "江小英", "minor": True}],
+    }  # fmt: skip
+    seen = sharing.shared_view(uow, "p1", "whereabouts", record, "PROGRESS", subject="JF-1")
+    assert seen.record["parties"] == [
+        {"name": "江*", "id_number": "330399********0222", "phone": "10012345678", "address": "瓯栖县石坦乡*"},
+        {"name": "江某某"},
+    ]  # fmt: skip
+    assert set(seen.record) == {"dispute", "stage", "parties"}
+    assert seen.withheld == ("county", "narrative", "parties.minor", "parties.role")
+    line = uow.one("SELECT * FROM exchange.disclosure")
+    assert line is not None
+    assert (line["agreement"], line["recipient"], line["purpose"], line["subject"]) == (
+        "T-p1",
+        "p1",
+        "PROGRESS",
+        "JF-1",
+    )
+    assert line["fields"] == ["dispute", "parties", "stage"] and line["basis"] == "人民调解法 第31条"
+    assert (
+        uow.scalar(
+            "SELECT count(*) FROM exchange.journal WHERE kind = 'disclosed' AND ref = :r", r=str(line["id"])
+        )
+        == 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "shown"),
+    [
+        ("name", "张三", "张*"), ("name", "欧阳小明", "欧*"), ("name", "张", "***"), ("phone", "13812345678", "138****5678"),
+        ("account", "9955000000000000017", "***************0017"), ("id_number", "12345", "***"), ("name", None, None),
+        ("address", "幸福小区", "***"), ("address", "石坦乡", "石坦乡"), ("minor_name", "张三", "张某某"),
+    ],
+)  # fmt: skip
+def test_masks(rule: str, value: str | None, shown: str | None) -> None:
+    from hub.masking import masked
+    from hub.sharing_terms import vocabulary
+
+    assert masked(value, vocabulary()["masks"][rule]) == shown
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"data_set": "payee"}, {"purpose": "CASE_RESULT"}, {"from": "2026-04-02"}, {"until": "2026-03-31"},
+    ],
+)  # fmt: skip
+def test_other_data_purpose_or_time_is_not_covered(uow: UnitOfWork, wrong: dict[str, Any]) -> None:
+    more = {"fields": ["name"]} if "data_set" in wrong else {}
+    share(uow, "p1", **wrong, **more)
+    with pytest.raises(Refused) as refused:
+        sharing.shared_view(uow, "p1", "whereabouts", {"stage": "AGREED"}, "PROGRESS", subject="JF-1")
+    assert refused.value.findings[0].code == "NOT_SHARED"
+    assert uow.scalar("SELECT count(*) FROM exchange.disclosure") == 0
+
+
+def test_it_holds_on_its_last_day_and_not_the_day_after(engine: Engine, set_clock: Clock) -> None:
+    with unit_of_work(engine) as uow:
+        share(uow, "p1", until="2026-05-31")
+    for at, holds in (("2026-05-31T23:59:59", True), ("2026-06-01T00:00:00", False)):
+        set_clock(at)
+        with unit_of_work(engine) as uow:
+            assert (sharing.may_share(uow, "p1", "whereabouts", "PROGRESS") is not None) is holds
+
+
+def test_people_are_warned_thirty_days_before_unless_one_follows(engine: Engine, set_clock: Clock) -> None:
+    with unit_of_work(engine) as uow:
+        share(uow, "p1", until="2026-05-31")
+        share(uow, "p2", until="2026-05-31")
+        share(uow, "p2", id="T-next", **{"from": "2026-06-01"})
+    for at, alarms in (("2026-04-30T12:00:00", 0), ("2026-05-01T12:00:00", 1), ("2026-05-02T12:00:00", 1)):
+        set_clock(at)
+        with unit_of_work(engine) as uow:
+            sharing_register.warn(uow)
+            rows = uow.all("SELECT subject, role FROM exchange.alarm WHERE kind = 'sharing_ends'")
+        assert [row["subject"] for row in rows] == ["T-p1"] * alarms
+
+
+def test_a_stop_acts_at_once_and_can_be_taken_back(uow: UnitOfWork) -> None:
+    share(uow, "p1")
+    sharing_register.stop(uow, "T-p1", "a breach", stopped=True)
+    assert sharing.may_share(uow, "p1", "whereabouts", "PROGRESS") is None
+    sharing_register.stop(uow, "T-p1", "settled", stopped=False)
+    assert sharing.may_share(uow, "p1", "whereabouts", "PROGRESS") is not None
+    with pytest.raises(Refused):
+        sharing_register.stop(uow, "T-none", "x", stopped=True)
+
+
+# ---- files --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"data_set": "mediation_result", "purpose": "CASE_RESULT", "fields": ["narrative"]}, "NOT_AUTHORISED"),
+        ({"data_set": "mediation_result", "purpose": "CASE_RESULT", "fields": ["on", "offers"]}, "NOT_AUTHORISED"),
+        ({"fields": ["bank_secret"]}, "CODE_UNKNOWN"), ({"purpose": "whatever"}, "CODE_UNKNOWN"),
+        ({"duty": None}, "FIELD_MISSING"), ({"assessment": ""}, "FIELD_MISSING"), ({"stop_conditions": []}, "FIELD_MISSING"),
+        ({"until": "2025-12-31"}, "WRONG_DATE_ORDER"), ({"from": '"2026"'}, "DATE_UNREADABLE"), ({"extra": "x"}, "UNKNOWN_FIELD"),
+        ({"unmasked": ["stage"]}, "FIELD_MISSING"), ({"unmasked": ["x"], "unmasked_because": "y"}, "CODE_UNKNOWN"),
+    ],
+)  # fmt: skip
+def test_a_faulty_agreement_is_refused_whole(uow: UnitOfWork, wrong: dict[str, Any], code: str) -> None:
+    with pytest.raises(Refused) as refused:
+        sharing_register.enter(uow, "p1", "street", toml({}, {"id": "T-2", **wrong}))
+    assert code in [each.code for each in refused.value.findings]
+    assert uow.scalar("SELECT count(*) FROM exchange.sharing_agreement") == 0
+
+
+def test_two_agreements_for_the_same_time_are_refused(uow: UnitOfWork) -> None:
+    with pytest.raises(Refused):
+        sharing_register.enter(uow, "p1", "street", toml({}, {"id": "T-2", "from": "2026-06-01"}))
+    with pytest.raises(Refused):
+        sharing_register.enter(uow, "p1", "street", b"not toml [")
+    share(uow, "p1")
+    with pytest.raises(Refused):
+        share(uow, "p1")
+
+
+def test_every_adapters_own_file_holds_and_names_no_secret(uow: UnitOfWork) -> None:
+    listed = sharing_register.listed(uow)
+    assert {each.state for each in listed} == {"IN_FORCE"}
+    # Whoever is told of anything has an agreement for it.
+    for adapter in all_connectors().values():
+        for event in adapter.manifest.get("notices", {}):
+            purpose = sharing.vocabulary()["notices"].get(event)
+            if purpose:
+                assert sharing.may_share(uow, adapter.id, "mediation_result", purpose), (adapter.id, event)
+
+
+# ---- each path ----------------------------------------------------------------------------------------------
+
+
+def test_with_agreements_each_path_tells_and_writes_it_down_and_no_secret_leaves(hub: Hub) -> None:
+    with unit_of_work(hub.engine) as uow:
+        enter_with_keys(uow)
+    case = SharedCase.make(hub, STREET)
+    before = disclosures(hub)
+    sent = case.tell_everything()
+    assert sent >= 8 and disclosures(hub) == before + sent
+    built = case.wire_bytes()
+    assert {partner for partner, _ in built} == {row["partner"] for row in case.outbox()}
+    for row in case.outbox():
+        assert SECRET not in json.dumps(dict(row["body"]), ensure_ascii=False)
+    for partner, content in built:
+        assert not _holds_secret(content), partner
+    for body in _told_by_every_question(hub, case):
+        assert not _holds_secret(body) and body != b""
+
+
+def test_without_agreements_each_path_tells_nothing(hub: Hub) -> None:
+    with unit_of_work(hub.engine) as uow:
+        enter_with_keys(uow)
+    case = SharedCase.make(hub, STREET)
+    stop_all(hub)
+    before = disclosures(hub)
+    assert case.tell_everything() == 0 and case.outbox() == []
+    assert _told_by_every_question(hub, case) == []
+    assert disclosures(hub) == before
+    with unit_of_work(hub.engine) as uow:
+        alarms = uow.scalar("SELECT count(*) FROM exchange.alarm WHERE kind = 'not_shared'")
+    assert alarms >= 5
+
+
+def test_a_court_is_never_told_more_than_its_agreement(hub: Hub) -> None:
+    """Judicial interpretation on CPL 107: what was conceded may not be used, so it is not there to be used."""
+    case = SharedCase.make(hub)
+    case.tell_everything()
+    (court,) = [each.id for each in all_connectors().values() if each.agency == "court"]
+    allowed = {"event", "message_id", "native_id", "mediation_number"}
+    with unit_of_work(hub.engine) as uow:
+        for each in sharing_register.listed(uow):
+            if each.agreement.partner == court:
+                allowed |= set(each.agreement.fields)
+    rows = case.outbox(court)
+    assert len(rows) >= 4
+    for row in rows:
+        assert set(row["body"]) <= allowed
+        named = "parties" in row["body"]
+        assert named == (row["body"]["event"] == "confirmation_application")
+
+
+def _holds_secret(content: bytes) -> bool:
+    """In the bytes, in a base64 part of them, or written with JSON's escapes."""
+    needles = [
+        SECRET.encode(),
+        json.dumps(SECRET).strip('"').encode(),
+        json.dumps(json.dumps(SECRET)).strip('"').encode(),
+    ]
+    parts = [content]
+    for word in content.replace(b"<", b" ").replace(b">", b" ").replace(b'"', b" ").split():
+        try:
+            parts.append(base64.b64decode(word, validate=True))
+        except ValueError:
+            continue
+    return any(needle in part for needle in needles for part in parts)
+
+
+def _told_by_every_question(hub: Hub, case: SharedCase) -> list[bytes]:
+    """What partners get who ask or subscribe: query over REST and SOAP, progress, feedback, events."""
+    found: list[bytes] = []
+    with served(hub) as url:
+        side = OpenSide(url, at_story_start(hub.engine))
+        rest = side.get(f"/open/v1/disputes/{case.dispute}")
+        by_soap = side.soap("query", f"<number>{case.dispute}</number>")
+    if rest.status_code == 200:
+        found += [rest.content, by_soap.content]
+        assert told(by_soap)["case_key"] == case.native[STREET.partner]
+    else:
+        assert rest.json()["code"] == "NOT_SHARED" and rest.status_code == 403, rest.text
+        assert b"NOT_SHARED" in by_soap.content and case.dispute.encode() not in by_soap.content
+    for adapter in all_connectors().values():
+        if adapter.has("answers_progress_query"):
+            with unit_of_work(hub.engine) as uow:
+                known = (
+                    known_for(uow, adapter, hub.keys, hub.settings)
+                    if (hub.keys.make_pair(adapter.id, "t") or True)
+                    else None
+                )
+                assert known is not None
+                fact = known.fact("whereabouts", case.native[adapter.id])
+            found += [json.dumps(fact, ensure_ascii=False).encode()] if fact else []
+        if adapter.notice("feedback"):
+            try:
+                with unit_of_work(hub.engine) as uow:
+                    feedback.tell_whereabouts(uow, case.native[adapter.id])
+            except Refused as refused:
+                assert refused.findings[0].code == "NOT_SHARED"
+            rows = [row for row in case.outbox(adapter.id) if row["body"]["event"] == "feedback"]
+            found += [json.dumps(dict(row["body"]), ensure_ascii=False).encode() for row in rows]
+    return found + _events(hub, case)
+
+
+def _events(hub: Hub, case: SharedCase) -> list[bytes]:
+    with unit_of_work(hub.engine) as uow:
+        dispute = uow.scalar("SELECT id FROM registry.dispute WHERE number = :n", n=case.dispute)
+        for partner in (STREET.partner, *all_connectors()):
+            subscribing.subscribe(uow, hub, partner, "amqp", ["stage_changed"], approved=True)
+        uow.publish(
+            "stage_changed",
+            dispute=case.dispute,
+            dispute_id=dispute,
+            stage="AGREED",
+            holder="court",
+            offers=SECRET,
+        )
+    while subscribing.fan_out(hub) == subscribing.FAN_OUT:
+        pass
+    with unit_of_work(hub.engine) as uow:
+        return [bytes(row["body"]) for row in uow.all("SELECT body FROM exchange.subscription_delivery")]
+
+
+def test_the_register_is_asked_only_under_an_agreement(hub: Hub, tmp_path: Path) -> None:
+    calls: list[Any] = []
+
+    def gateway(call: Any) -> tuple[int, dict[str, str], bytes]:
+        calls.append(call)
+        return 503, {}, b""
+
+    (register,) = [each for each in all_connectors().values() if each.has("checks_persons")]
+    payee = {"name": PAYEE, "number": PAYEE_ID, "matter": "M-1", "operator": "o", "purpose": "p"}
+    with answering(gateway) as url:
+        (tmp_path / "partners.json").write_text(json.dumps({register.id: url}))
+        for name, value in register.manifest["sandbox"]["secrets"].items():
+            hub.keys.put_secret(register.manifest["keys"]["secrets"][name], value)
+        County(hub).funded(1_000_000)
+        assert payee_checks.check_payees(hub)["payees"] == 1
+        asked = len(calls)
+        assert asked > 0 and disclosures(hub) == 1
+        stop_all(hub)
+        wire = Wire()
+        assert payee_checks._ask(hub, wire, register, payee) is False
+        wire.close()
+    assert len(calls) == asked and disclosures(hub) == 1
+    with unit_of_work(hub.engine) as uow:
+        subjects = [row["subject"] for row in uow.all("SELECT subject FROM exchange.disclosure")]
+    assert PAYEE_ID not in subjects
+
+
+def test_a_partner_without_any_agreement_is_told_nothing(hub: Hub) -> None:
+    with unit_of_work(hub.engine) as uow:
+        enter(uow)
+    case = SharedCase.make(hub, STREET)
+    with unit_of_work(hub.engine) as uow:
+        from foundation.directory import load
+
+        caller = load(uow.conn).partners[STREET.partner]
+        with pytest.raises(Refused) as refused:
+            operations.query(uow, caller, {"number": case.dispute})
+    assert refused.value.findings[0].code == "NOT_SHARED"
