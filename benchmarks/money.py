@@ -1,0 +1,64 @@
+"""The money path under a storm: seeded runs of the real code, judged by the bank's own book; planted bugs are found.
+
+./bench money [--runs N] [--seed S] [--quick]
+"""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.money_sim import bugs, farm
+from benchmarks.money_sim.tally import FAULTS
+from benchmarks.result import Result
+
+RUNS, QUICK_RUNS = 10_000, 24
+PLAIN_SHARE = 20  # one plain run for so many with faults
+QUICK_BUGS = 2
+BOUND_BY = "statements: about 1,000 small SQL statements a run; half of the time is the database, half the driver and SQLAlchemy"
+
+
+def run(*, quick: bool, seed: int, runs: int | None = None) -> Result:
+    """`runs` (default 10,000, quick 24) with faults, a twentieth of that without, and the hunt for planted bugs."""
+    count = runs if runs is not None else QUICK_RUNS if quick else RUNS
+    with farm.cluster() as cluster:
+        found = farm.many(cluster, count, seed)
+        plain = farm.many(cluster, max(8, count // PLAIN_SHARE), seed, faults=False)
+        planted = bugs.all_bugs()[:QUICK_BUGS] if quick else bugs.all_bugs()
+        hunted = [bugs.hunt(cluster, bug, most=60 if quick else bugs.MOST_RUNS) for bug in planted]
+    show(found, hunted, seed)
+    caught = sum(1 for each in hunted if each.seed is not None)
+    figures = {
+        "runs": found.runs, "double": found.double, "lost": found.lost, "broken_invariants": found.broken,
+        "bugs_planted": len(hunted), "bugs_found": caught, "runs_per_s": round(found.runs / found.seconds, 2),
+    }  # fmt: skip
+    missing = [] if quick else found.tally.missing()
+    failed = "; ".join(
+        [
+            *(f"seed {number}: {text[:200]}" for number, text in found.failing[:3]),
+            *(f"not found: {each.bug.name}" for each in hunted if each.seed is None),
+            *(f"never happened: {kind}" for kind in missing),
+        ]
+    )
+    baseline = {
+        "runs": plain.runs,
+        "runs_per_s": round(plain.runs / plain.seconds, 2),
+        "wrong": len(plain.failing),
+    }
+    return Result(figures, "the same path, nothing breaks", baseline, BOUND_BY, failed=failed)
+
+
+def show(found: farm.Found, hunted: list[bugs.Hunted], seed: int) -> None:
+    """Attempts and payouts for each kind of fault; after how many runs each bug was found; how to replay a failing run."""
+    console = Console(width=110)
+    table = Table("fault", "attempts", "payouts in such runs", title="faults")
+    for kind in FAULTS:
+        table.add_row(kind, str(found.tally.attempts[kind]), str(found.tally.payouts[kind]))
+    console.print(table)
+    table = Table("planted bug", "found after runs", "as", title="bugs")
+    for each in hunted:
+        table.add_row(each.bug.name, str(each.runs) if each.seed is not None else "not found", each.text[:60])
+    console.print(table)
+    for number, text in found.failing:
+        console.print(f"seed {number}: {text}")
+        console.print(f"  replay: .venv/bin/python -m benchmarks.money_sim.replay {number}")
