@@ -21,7 +21,8 @@ from foundation.partner_limits import Limits, limits_of
 from schemas.findings import Refused
 
 log = logging.getLogger("concord.directory")
-BOUND_S = 0.5  # with a look four times a second at it, a change acts within a second even if no one was told of it
+# Whoever looks at it four times a second sees a change within a second, even if no one was told of it.
+BOUND_S = 0.5
 CHANNEL = "concord_directory"
 
 

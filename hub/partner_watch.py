@@ -39,9 +39,9 @@ def watch(hub: Hub, uow: UnitOfWork) -> int:
     for partner, key, until in [*_rows(uow), *_files(hub, uow)]:
         left, told = until - uow.now, until.isoformat(timespec="minutes")
         if left <= timedelta(days=AT_LAST_DAYS):
-            raise_alarm(uow, "key_ends_in_7_days", f"{partner}/{key}", until=told)
+            raise_alarm(uow, "key_ends_within_a_week", f"{partner}/{key}", until=told)
         elif left <= timedelta(days=SOON_DAYS):
-            raise_alarm(uow, "key_ends_in_30_days", f"{partner}/{key}", until=told)
+            raise_alarm(uow, "key_ends_within_a_month", f"{partner}/{key}", until=told)
         found += left <= timedelta(days=SOON_DAYS)
     return found
 

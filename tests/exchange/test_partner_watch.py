@@ -43,7 +43,7 @@ def test_thirty_and_seven_days_before(hub: Hub, set_clock: Callable[[datetime], 
         with unit_of_work(hub.engine) as uow:
             watch(hub, uow)
             seen.append([kind for kind, _ in alarms(uow)])
-    at_last = ["key_ends_in_30_days", "key_ends_in_7_days"]
+    at_last = ["key_ends_within_a_month", "key_ends_within_a_week"]
     assert seen == [[], at_last[:1], at_last[:1], at_last]
     with unit_of_work(hub.engine) as uow:
         assert watch(hub, uow) == 1  # told once, not each minute
@@ -72,7 +72,7 @@ def test_certificates_of_adapters_are_watched_in_production(
     set_clock(BEGIN + timedelta(days=360))
     with unit_of_work(engine) as uow:
         assert watch(hub, uow) == 1
-        assert alarms(uow) == [("key_ends_in_7_days", f"{adapter}/theirs")]
+        assert alarms(uow) == [("key_ends_within_a_week", f"{adapter}/theirs")]
 
 
 def test_limits_of_adapters_come_from_their_manifests() -> None:
