@@ -26,14 +26,19 @@ def note(uow: UnitOfWork, partner: str, ask: Mapping[str, Any] | None, because: 
     uow.wake()
 
 
-def lease_due(uow: UnitOfWork, limit: int) -> Sequence[RowMapping]:
-    """Take what is due; each comes again after 30 s, doubling to an hour, until it is done or was tried often enough."""
+def lease_due(uow: UnitOfWork, limit: int, busy: Sequence[str] = ()) -> Sequence[RowMapping]:
+    """Take what is due, but of no partner that is ``busy``, paused or whose breaker is open.
+
+    Each comes again after 30 s, doubling to an hour, until it is done or was tried often enough.
+    """
     return uow.all(
         "UPDATE exchange.ask SET tries = tries + 1,"
         " next_try = :now + make_interval(secs => least(3600, 30 * 2 ^ least(tries, 12))) WHERE (partner, kind, cursor) IN"
-        " (SELECT partner, kind, cursor FROM exchange.ask WHERE done_at IS NULL AND next_try <= :now AND tries < :most"
-        " ORDER BY next_try LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING *",
-        now=uow.now, most=MOST_TRIES, limit=limit,
+        " (SELECT a.partner, a.kind, a.cursor FROM exchange.ask a LEFT JOIN exchange.partner_state s USING (partner)"
+        "  WHERE a.done_at IS NULL AND a.next_try <= :now AND a.tries < :most AND a.partner <> ALL(CAST(:busy AS text[]))"
+        "  AND NOT coalesce(s.paused, false) AND coalesce(s.open_until, '-infinity') <= :now"
+        "  ORDER BY a.next_try LIMIT :limit FOR UPDATE OF a SKIP LOCKED) RETURNING *",
+        now=uow.now, most=MOST_TRIES, limit=limit, busy=list(busy),
     )  # fmt: skip
 
 

@@ -16,8 +16,9 @@ import orjson
 from foundation import broker, inbox
 from foundation.unit_of_work import unit_of_work
 from foundation.wire import Wire
-from hub import asking, payments
+from hub import payments
 from hub.applying import Applier
+from hub.asking import Asker
 from hub.context import hub_of_process
 from hub.delivering import Deliverer
 from hub.partner_watch import keep_watching
@@ -41,6 +42,8 @@ class Worker:
         self.wake = threading.Event()
         self.stop = threading.Event()
         self.deliverer = Deliverer(hub, self.wire)
+        self.asker = Asker(hub, self.wire)
+        self.pay = threading.Event()
         self.teller = Teller(hub, self.wire)
         self.publisher = broker.Publisher(hub.settings.amqp_url) if hub.settings.amqp_url else None
 
@@ -54,10 +57,11 @@ class Worker:
         for work in (keep_sealing, keep_stamping):
             threading.Thread(target=work, args=(self.hub, self.stop), daemon=True).start()
         threading.Thread(target=Applier(self.hub).run, args=(self.stop,), daemon=True).start()
-        # What waits for partners has threads of its own: a partner that hangs holds up nothing of the turn.
+        # What waits for partners and banks has threads of its own: one that hangs holds up nothing of the turn.
         delivering = threading.Thread(target=self.deliverer.run, args=(self.stop,))
         delivering.start()
-        threading.Thread(target=self._keep_asking, daemon=True).start()
+        paying = threading.Thread(target=self._keep_paying)
+        paying.start()
         threading.Thread(target=keep_watching, args=(self.hub, self.stop), daemon=True).start()
         log.info("worker %s is up", os.getpid())
         while not self.stop.is_set():
@@ -68,25 +72,30 @@ class Worker:
                 self.stop.wait(1.0)
             self.wake.wait(POLL_S)
             self.wake.clear()
-        self.deliverer.wake.set()
-        delivering.join()
+        self.woken()
+        for each in (delivering, paying):
+            each.join()
+        self.asker.close()
         self.teller.close()
         self.wire.close()
 
     def woken(self) -> None:
         """There may be work: look at once."""
-        self.wake.set()
-        self.deliverer.wake.set()
+        for each in (self.wake, self.deliverer.wake, self.pay):
+            each.set()
 
-    def _keep_asking(self) -> None:
-        while not self.stop.wait(POLL_S):
+    def _keep_paying(self) -> None:
+        while not self.stop.is_set():
             try:
-                asking.work(self.hub, self.wire)
+                payments.work(self.hub, self.wire)
             except Exception:
-                log.exception("partners could not be asked; it goes on")
+                log.exception("a turn of payments failed; it goes on")
+                self.stop.wait(1.0)
+            self.pay.wait(POLL_S)
+            self.pay.clear()
 
     def turn(self) -> None:
-        """One round of all kinds of work."""
+        """One round of what waits for no partner and no bank."""
         with unit_of_work(self.hub.engine) as uow:
             left = inbox.waiting(uow)
         for inbox_id in left:
@@ -94,7 +103,7 @@ class Worker:
                 take_up(self.hub, inbox_id)
             except Exception:
                 log.exception("message %s stays for a later try", inbox_id)
-        payments.work(self.hub, self.wire)
+        self.asker.turn()
         self._relay()
         self.teller.turn()
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
-from foundation import asks
+from foundation import asks, outbox
 from foundation.unit_of_work import unit_of_work
 from tests.conftest import STORY_START
 
@@ -35,3 +35,14 @@ def test_asked_until_done(engine: Engine, set_clock: Callable[[datetime | str], 
     with unit_of_work(engine) as uow:
         asks.note(uow, "p", {"kind": "case", "cursor": "A"}, uow.new_id())
     assert due() == ["A"]
+
+
+def test_partners_that_cannot_answer_now_are_passed_over(engine: Engine) -> None:
+    with unit_of_work(engine) as uow:
+        for partner in ("busy", "paused", "open", "well"):
+            asks.note(uow, partner, {"kind": "case", "cursor": "A"}, uow.new_id())
+        uow.execute("INSERT INTO exchange.partner_state (partner, paused) VALUES ('paused', true)")
+        for _ in range(outbox.BREAKER_AFTER):
+            outbox.note_partner(uow, "open", ok=False, error="away")
+        assert [row["partner"] for row in asks.lease_due(uow, 10, ["busy"])] == ["well"]
+        assert [row["partner"] for row in asks.lease_due(uow, 10)] == ["busy"]
