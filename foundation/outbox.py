@@ -41,12 +41,16 @@ def enqueue(
     case_key: str,
     body: dict[str, Any],
     due: datetime | None = None,
+    agreement: str = "",
 ) -> UUID:
-    """Owe a partner a message. Same id and body → the row that is there. Raises SameIdOtherBody."""
+    """Owe a partner a message, made under a sharing ``agreement``. Same id and body → the row that is there.
+
+    Raises SameIdOtherBody.
+    """
     text = orjson.dumps(body, option=orjson.OPT_SORT_KEYS, default=str).decode()
     made = uow.one(
-        "INSERT INTO exchange.outbox (id, partner, operation, message_id, case_key, body, created_at, due, actor)"
-        " VALUES (:id, :partner, :operation, :message_id, :case_key, CAST(:body AS jsonb), :now, :due, :actor)"
+        "INSERT INTO exchange.outbox (id, partner, operation, message_id, case_key, body, created_at, due, actor, agreement)"
+        " VALUES (:id, :partner, :operation, :message_id, :case_key, CAST(:body AS jsonb), :now, :due, :actor, :agreement)"
         " ON CONFLICT (partner, message_id) DO NOTHING RETURNING id",
         id=uow.new_id(),
         partner=partner,
@@ -57,6 +61,7 @@ def enqueue(
         now=uow.now,
         due=due or uow.now,
         actor=uow.actor.id,
+        agreement=agreement,
     )
     if made is not None:
         uow.wake()
@@ -77,8 +82,9 @@ def keep_bytes(uow: UnitOfWork, row_id: UUID, content: bytes) -> None:
     """Keep the wire bytes before the first try, locked; later tries send these."""
     data_key, locked = vault_of(uow).lock(content, row_id)
     uow.execute(
-        "UPDATE exchange.outbox SET content = :content, data_key = :data_key WHERE id = :id",
+        "UPDATE exchange.outbox SET content = :content, data_key = :data_key, content_hash = sha256(:plain) WHERE id = :id",
         id=row_id,
+        plain=content,
         content=locked,
         data_key=data_key,
     )
@@ -173,3 +179,17 @@ def replay(uow: UnitOfWork, row_id: UUID, reason: str) -> bool:
     )
     uow.wake()
     return changed.rowcount == 1
+
+
+def send_again(uow: UnitOfWork, partner: str, message_ids: list[str], reason: str) -> list[str]:
+    """Owe messages again that the partner does not have, the same bytes; returns the ids of those that were settled before."""
+    rows = uow.all(
+        "UPDATE exchange.outbox SET state = 'WAITING', due = :now, attempts = 0, delivered_at = NULL, last_error = :reason"
+        " WHERE partner = :p AND message_id = ANY(:ids) AND state IN ('DELIVERED', 'DEAD') RETURNING message_id",
+        now=uow.now,
+        p=partner,
+        ids=message_ids,
+        reason=reason[:500],
+    )
+    uow.wake()
+    return sorted(row["message_id"] for row in rows)

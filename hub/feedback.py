@@ -55,7 +55,8 @@ def tell_whereabouts(uow: UnitOfWork, native_id: str) -> list[str]:
         seen = sharing.shared_view(uow, adapter.id, "whereabouts", told, "PROGRESS", subject=refs[0].number)
         body = {**seen.record, "native_id": native_id, "event": "feedback", "message_id": message_id}
         enqueue(
-            uow, partner=adapter.id, operation=operation, message_id=message_id, case_key=native_id, body=body
-        )
+            uow, partner=adapter.id, operation=operation, message_id=message_id, case_key=native_id, body=body,
+            agreement=seen.agreement.id,
+        )  # fmt: skip
         sent.append(message_id)
     return sent

@@ -109,8 +109,9 @@ def _owe(
     ours = {name: record[name] for name in ("native_id", "mediation_number")}
     body = {**seen.record, **ours, "event": event, "message_id": message_id}
     enqueue(
-        uow, partner=adapter.id, operation=operation, message_id=message_id, case_key=native_id, body=body
-    )
+        uow, partner=adapter.id, operation=operation, message_id=message_id, case_key=native_id, body=body,
+        agreement=seen.agreement.id,
+    )  # fmt: skip
     return True
 
 

@@ -18,7 +18,7 @@ from foundation.journal import journal, raise_alarm
 from foundation.partner_limits import Limits, limits_of
 from foundation.unit_of_work import UnitOfWork, unit_of_work
 from foundation.wire import Wire
-from hub import choreography
+from hub import choreography, sharing
 from hub.pipeline import Hub
 from schemas.exchange import ConnectorContext, SendResult
 from schemas.findings import Refused
@@ -77,6 +77,10 @@ def send_one(hub: Hub, wire: Wire, row: RowMapping) -> str:
     with unit_of_work(hub.engine) as uow:
         context = connector_context(hub, uow, adapter)
         content = outbox.kept_bytes(uow, row)
+        shared = sharing.still_shared(uow, adapter.id, row["agreement"])
+    if not shared:
+        reason = f"sharing agreement {row['agreement']} has ended or is stopped"
+        return _record(hub, row, SendResult("PERMANENT", "NOT_SHARED", reason), None)
     if not context.base_url:
         return _record(
             hub, row, SendResult("RETRY", "NO_ADDRESS", "no address is configured for this partner"), None

@@ -61,6 +61,19 @@ def may_share(uow: UnitOfWork, partner: str, data_set: str, purpose: str) -> Agr
     return next((each for each in fitting if each.id not in stopped), None)
 
 
+def still_shared(uow: UnitOfWork, partner: str, agreement: str) -> bool:
+    """Whether what was made under ``agreement`` may still leave; "" = it was made under none, and needs none."""
+    if not agreement:
+        return True
+    today = uow.now.astimezone(BEIJING).date()
+    found = [
+        each
+        for each, _ in agreements(uow, partner)
+        if each.id == agreement and each.since <= today <= each.until
+    ]
+    return bool(found) and not stops(uow, [agreement])
+
+
 def in_force(uow: UnitOfWork, partner: str, data_set: str, purpose: str) -> Agreement:
     """The agreement in force. Raises Refused: NOT_SHARED."""
     found = may_share(uow, partner, data_set, purpose)

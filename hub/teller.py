@@ -15,6 +15,7 @@ from foundation.broker_queues import BrokerAway, QueuePublisher
 from foundation.journal import raise_alarm
 from foundation.unit_of_work import unit_of_work
 from foundation.wire import Wire
+from hub import sharing
 from hub.pipeline import Hub
 from hub.subscribing import FAN_OUT, fan_out, signed_headers
 
@@ -43,7 +44,12 @@ class Teller:
         while fan_out(self.hub) == FAN_OUT:
             pass
         with unit_of_work(self.hub.engine) as uow:
-            due = subscriptions.with_work(uow)
+            # What waits does not leave after its agreement's end; it waits on, and goes when there is one again.
+            due = [
+                row
+                for row in subscriptions.with_work(uow)
+                if sharing.may_share(uow, row["partner"], "whereabouts", "PROGRESS") is not None
+            ]
         for row in due:
             if row["kind"] == "amqp" and not self.hub.settings.amqp_url:
                 continue  # it waits until there is a broker again

@@ -29,6 +29,8 @@ CREATE TRIGGER sharing_stop_append_only BEFORE UPDATE OR DELETE ON exchange.shar
 ALTER TABLE exchange.disclosure
     ADD COLUMN agreement text NOT NULL DEFAULT '',   -- '' = within the hub: a duty, no agreement
     ADD COLUMN data_set  text NOT NULL DEFAULT '';
+-- Under which agreement a message was made: when that ends or is stopped, what still waits does not leave.
+ALTER TABLE exchange.outbox ADD COLUMN agreement text NOT NULL DEFAULT '';
 CREATE INDEX disclosure_by_subject ON exchange.disclosure (subject, at DESC);
 CREATE INDEX disclosure_by_agreement ON exchange.disclosure (agreement, at DESC) WHERE agreement <> '';
 
