@@ -17,13 +17,15 @@ from case_registry import clock_acts as _clock_acts
 from case_registry import conflict_tasks as _conflicts
 from case_registry import factor_log as _factor_log
 from case_registry import link_decisions as _proposals
+from case_registry.board_counts import CHANGED as BOARD_CHANGED
+from case_registry.board_counts import board
 from case_registry.bulk import bulk_load
 from case_registry.deadlines import all_rules as deadline_rules
 from case_registry.disputes import dispute_ref
 from case_registry.factors import noted_indicators
 from case_registry.history import timeline
 from case_registry.link_decisions import attach, proposals, split_off
-from case_registry.listing import Filters, Page, board, factor_list, find_disputes, my_work
+from case_registry.listing import Filters, Page, factor_list, find_disputes, my_work
 from case_registry.machines import MACHINES
 from case_registry.outside_facts import clear_flag, escrow_summary, set_flag, set_notices_owed
 from case_registry.reading import dispute
@@ -55,6 +57,7 @@ from foundation.unit_of_work import UnitOfWork
 from schemas.claims import JsonValue
 
 __all__ = [
+    "BOARD_CHANGED",
     "MACHINES",
     "DisputeRef",
     "Event",

@@ -1,4 +1,4 @@
-"""Lists: disputes by filters, page by page; a person's work; the board of the county."""
+"""Lists: disputes by filters, page by page; a person's work."""
 
 from __future__ import annotations
 
@@ -94,28 +94,6 @@ def _text_clause(text: str, params: dict[str, Any]) -> str:
         params[f"word{i}"] = word
         clauses.append(f"position(:word{i} IN search) > 0")
     return "(" + " AND ".join(clauses) + ")"
-
-
-def board(uow: UnitOfWork, county: str = "") -> dict[str, Any]:
-    """Counts for the board of a county (or the whole city): by stage, holder, lamp, grade and town; gaps; oldest wait."""
-    only = " AND county = :county" if county else ""
-    params = {"county": county} if county else {}
-    rows = uow.all(
-        "SELECT stage, holder, town, lamp, grade, count(*) AS n FROM registry.dispute WHERE merged_into IS NULL"
-        f"{only} GROUP BY GROUPING SETS ((stage), (holder), (town), (lamp), (grade), ())",
-        **params,
-    )
-    found: dict[str, Any] = {"stage": {}, "holder": {}, "town": {}, "lamp": {}, "grade": {}, "all": 0}
-    for row in rows:
-        named = [name for name in ("stage", "holder", "town", "lamp", "grade") if row[name] is not None]
-        if named:
-            found[named[0]][row[named[0]]] = row["n"]
-        else:
-            found["all"] = row["n"]
-    found["gaps"] = uow.scalar("SELECT count(*) FROM registry.gap_alarm WHERE ended_at IS NULL")
-    found["proposals"] = uow.scalar("SELECT count(*) FROM registry.proposal WHERE state = 'OPEN'")
-    found["conflicts"] = uow.scalar("SELECT count(*) FROM registry.conflict WHERE state = 'OPEN'")
-    return found
 
 
 _WORK = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from case_registry import watch
+from case_registry.board_counts import fold_counts
 from case_registry.refresh import refresh
 from case_registry.source import Event
 from foundation.unit_of_work import UnitOfWork
@@ -15,6 +16,7 @@ def watch_deadlines(uow: UnitOfWork) -> list[Event]:
 
     Events: `lamp_changed`, `deadline_reminder`, `gap_alarm`, `transport_alarm`, and what follows for disputes.
     """
+    fold_counts(uow)
     watch.settle_provisional(uow)
     events = [*watch.light_lamps(uow), *watch.send_reminders(uow), *watch.raise_gaps(uow)]
     cases = sorted({event["case"] for event in events})

@@ -26,6 +26,7 @@ from console import (
     work,
 )
 from console.pages import FOLDER
+from hub.board_feed import BoardFeed
 from hub.pipeline import Hub
 
 # No outside request, no framing, no inline script.
@@ -58,6 +59,7 @@ def make_console(hub: Hub) -> FastAPI:
     """The console of one hub."""
     app = FastAPI(title="Concord console", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.hub = hub
+    app.state.board = BoardFeed(hub)
     for each in ROOMS:
         app.include_router(each.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")

@@ -8,16 +8,17 @@ from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 import case_registry
 import escrow
 import mediation
-from console.access import Work, go, need
+from console.access import Reader, Work, go, need
 from console.pages import page
 from console.texts import say
 from foundation.journal import disclose
 from foundation.staff import staff_names
+from hub.board_feed import BoardFeed
 from schemas.findings import Finding, Refused
 
 router = APIRouter()
@@ -65,6 +66,16 @@ def disputes(
         link=lambda **more: _link({**chosen, "text": text, **more}),
         board=case_registry.board(uow) if not after else None, later=bool(after),
     )  # fmt: skip
+
+
+@router.get("/board/changes")
+async def board_changes(
+    request: Request, actor: Reader, county: str = Query(default="", max_length=6)
+) -> Response:
+    """The board now and after each change, as server-sent events."""
+    need(actor, *READERS)
+    feed: BoardFeed = request.app.state.board
+    return StreamingResponse(feed.watch(county), media_type="text/event-stream")
 
 
 def _mark(text: str) -> tuple[datetime, int] | None:

@@ -13,6 +13,7 @@ from exchange_api.open_contract.door import OpenDoor
 from exchange_api.openapi_problems import document
 from exchange_api.partners import partner_routes
 from exchange_api.rails import rail_routes
+from hub.board_feed import BoardFeed
 from hub.pipeline import Hub
 
 
@@ -25,6 +26,7 @@ def make_app(hub: Hub) -> FastAPI:
         redoc_url=None,
     )
     app.state.hub = hub
+    app.state.board = BoardFeed(hub)
     problem.install(app)
     document(app)
     for each in (

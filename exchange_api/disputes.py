@@ -9,13 +9,15 @@ from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response, StreamingResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 import case_registry
-from exchange_api.people import Work, hub_of, need
+from exchange_api.people import Caller, Work, hub_of, need
 from foundation.journal import disclose
 from foundation.unit_of_work import UnitOfWork
 from hub import choreography, feedback
+from hub.board_feed import BoardFeed
 from schemas.findings import Finding, Refused
 
 router = APIRouter(prefix="/v1", tags=["disputes 纠纷"])
@@ -43,6 +45,11 @@ class FeedbackIn(BaseModel):
     native_id: str = Field(min_length=1, max_length=60)
 
 
+def as_json(found: Any) -> Response:
+    """An answer written at once: going through a model again costs more than the query."""
+    return Response(orjson.dumps(found, default=str, option=orjson.OPT_UTC_Z), media_type="application/json")
+
+
 def found_number(uow: UnitOfWork, number: str) -> str:
     """Our number of the dispute that anybody calls by ``number``. Raises Refused (404)."""
     refs = case_registry.disputes_of(uow, number)
@@ -53,7 +60,7 @@ def found_number(uow: UnitOfWork, number: str) -> str:
     return refs[0].number
 
 
-@router.get("/disputes", summary="List, newest move first 纠纷列表")
+@router.get("/disputes", summary="List, newest move first 纠纷列表", response_model=dict[str, Any])
 def disputes(
     uow: Work,
     stage: str = Query(default="", max_length=30),
@@ -65,7 +72,7 @@ def disputes(
     text: str = Query(default="", max_length=60),
     cursor: str = Query(default="", max_length=200),
     limit: int = Query(default=50, ge=1, le=200),
-) -> dict[str, Any]:
+) -> Response:
     """At most ``limit`` disputes and the cursor of the next page (null at the end)."""
     need(uow.actor, *READERS)
     filters = case_registry.Filters(
@@ -73,7 +80,7 @@ def disputes(
         sealed=uow.actor.has(*SEES_SEALED),
     )  # fmt: skip
     page = case_registry.find_disputes(uow, filters, after=_after(cursor), limit=limit)
-    return {"disputes": page.rows, "cursor": _cursor(page.next)}
+    return as_json({"disputes": page.rows, "cursor": _cursor(page.next)})
 
 
 def _after(cursor: str) -> tuple[datetime, int] | None:
@@ -92,13 +99,13 @@ def _cursor(after: tuple[datetime, int] | None) -> str | None:
     return base64.urlsafe_b64encode(orjson.dumps([after[0].isoformat(), after[1]])).decode()
 
 
-@router.get("/dispute", summary="One record, by any agency's number 纠纷档案")
+@router.get("/dispute", summary="One record, by any agency's number 纠纷档案", response_model=dict[str, Any])
 def dispute(
     uow: Work,
     number: str = Query(min_length=1, max_length=140),
     as_true_on: date | None = None,
     as_known_on: AwareDatetime | None = None,
-) -> dict[str, Any]:
+) -> Response:
     """What was true on a day, or what we knew at a moment; without them: now. Each look leaves a line."""
     need(uow.actor, *READERS)
     ours = found_number(uow, number)
@@ -110,7 +117,7 @@ def dispute(
     disclose(
         uow, recipient=uow.actor.id, purpose="read", subject=ours, fields=["record"], basis="个人信息保护法 第13条第3项"
     )  # fmt: skip
-    return found
+    return as_json(found)
 
 
 @router.get("/dispute/timeline", summary="What happened, in order 时间线")
@@ -174,10 +181,22 @@ def decide_conflict(conflict_id: UUID, body: ValueIn, uow: Work) -> dict[str, An
     return {"conflict": str(conflict_id), "decided": True}
 
 
-@router.get("/board", summary="Counts of the county 看板")
-def board(uow: Work, county: str = Query(default="", max_length=6)) -> dict[str, Any]:
+@router.get("/board", summary="Counts of the county 看板", response_model=dict[str, Any])
+def board(uow: Work, county: str = Query(default="", max_length=6)) -> Response:
     need(uow.actor, *READERS)
-    return case_registry.board(uow, county)
+    return as_json(case_registry.board(uow, county))
+
+
+@router.get(
+    "/board/changes", summary="The board now and after each change 看板实时", response_class=StreamingResponse
+)
+async def board_changes(
+    request: Request, actor: Caller, county: str = Query(default="", max_length=6)
+) -> StreamingResponse:
+    """Server-sent events named ``board``, each with the whole board; ends after ten minutes, then ask again."""
+    need(actor, *READERS)
+    feed: BoardFeed = request.app.state.board
+    return StreamingResponse(feed.watch(county), media_type="text/event-stream")
 
 
 @router.get("/my-work", summary="What waits for me 我的工作")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -70,7 +71,7 @@ def process(hub: Hub, inbox_id: UUID, actor: Actor = SYSTEM) -> Processed:
             if row is None:
                 raise LookupError(f"no message {inbox_id} in the inbox")
             if row["state"] != "RECEIVED":
-                return _as_decided(row)
+                return as_decided(row)
             return _decide(hub, uow, inbox_id, inbox.raw_of(uow, row))
     except DataError as error:
         return _unholdable(hub, inbox_id, actor, error)
@@ -90,22 +91,22 @@ def _unholdable(hub: Hub, inbox_id: UUID, actor: Actor, error: DataError) -> Pro
         row = uow.one("SELECT * FROM exchange.inbox WHERE id = :id FOR UPDATE", id=inbox_id)
         assert row is not None
         if row["state"] != "RECEIVED":
-            return _as_decided(row)
+            return as_decided(row)
         raise_alarm(uow, "message_not_held", str(inbox_id), error=what)
         told = (_with_partner_code(connector(row["partner"]), finding),)
-        return _finish(uow, inbox_id, Reading("", "", findings=told), "REFUSED", told)
+        return finish(uow, inbox_id, Reading("", "", findings=told), "REFUSED", told)
 
 
 def _decide(hub: Hub, uow: UnitOfWork, inbox_id: UUID, raw: RawMessage) -> Processed:
     adapter = connector(raw.partner)
     reading = read(hub, uow, adapter, raw)
-    told = tuple(_with_partner_code(adapter, finding) for finding in reading.findings)
+    told = told_to(adapter, reading)
     if reading.refused or (told and not reading.records):
-        return _finish(uow, inbox_id, reading, "REFUSED", told)
+        return finish(uow, inbox_id, reading, "REFUSED", told)
     inbox.lock_message_id(uow, raw.partner, reading.message_id)
     first = inbox.in_force(uow, raw.partner, reading.message_id)
     if first is not None:
-        return _repeat(uow, inbox_id, adapter, reading, first)
+        return repeat(uow, inbox_id, adapter, reading, first)
     source = case_registry.Source(adapter.id, adapter.institution, adapter.agency)
     recorded = case_registry.record(uow, source, inbox_id, reading.records)
     nonce = reading.meta.get("nonce")
@@ -114,7 +115,7 @@ def _decide(hub: Hub, uow: UnitOfWork, inbox_id: UUID, raw: RawMessage) -> Proce
     choreography.follow(uow, recorded.events, inbox_id)
     asks.note(uow, raw.partner, reading.meta.get("ask"), inbox_id)
     disputes = [each.number for each in recorded.disputes]
-    return _finish(uow, inbox_id, reading, "APPLIED", told, disputes, recorded.parked)
+    return finish(uow, inbox_id, reading, "APPLIED", told, disputes, recorded.parked)
 
 
 def read(hub: Hub, uow: UnitOfWork, adapter: Connector, raw: RawMessage) -> Reading:
@@ -126,7 +127,7 @@ def read(hub: Hub, uow: UnitOfWork, adapter: Connector, raw: RawMessage) -> Read
         return Reading(message_id="", compare_digest="", findings=refused.findings)
 
 
-def _finish(
+def finish(
     uow: UnitOfWork,
     inbox_id: UUID,
     reading: Reading,
@@ -135,30 +136,40 @@ def _finish(
     disputes: list[str] | None = None,
     parked: int = 0,
 ) -> Processed:
-    result = "ACCEPTED" if state == "APPLIED" else "REFUSED"
-    receipt = inbox.receipt_number(uow, inbox_id) if state == "APPLIED" else ""
-    outcome = Outcome(reading.message_id, result, told, receipt, uow.now, reading.reply_hint)
-    taken, rejected = _rows(reading, told)
-    processed = Processed(
-        outcome,
-        records=taken if state == "APPLIED" else 0,
-        rejected_records=rejected,
-        parked=parked,
-        disputes=disputes or [],
-        notes=reading.notes,
-        meta=reading.meta,
-    )
+    if state == "APPLIED":
+        processed = applied(
+            reading, told, inbox.receipt_number(uow, inbox_id), uow.now, disputes or [], parked
+        )
+    else:
+        refused = Outcome(reading.message_id, "REFUSED", told, "", uow.now, reading.reply_hint)
+        processed = Processed(
+            refused, rejected_records=_rows(reading, told)[1], notes=reading.notes, meta=reading.meta
+        )
     inbox.decide(
         uow,
         inbox_id,
         state,
-        outcome,
+        processed.outcome,
         compare_digest=reading.compare_digest,
         case_key=reading.case_key,
         sequence=reading.sequence,
-        detail=_detail(processed),
+        detail=detail(processed),
     )
     return processed
+
+
+def told_to(adapter: Connector, reading: Reading) -> tuple[Finding, ...]:
+    """What a message's sender is told was wrong with it, in its own codes."""
+    return tuple(_with_partner_code(adapter, finding) for finding in reading.findings)
+
+
+def applied(
+    reading: Reading, told: tuple[Finding, ...], receipt: str, now: datetime, disputes: list[str], parked: int
+) -> Processed:
+    """What became of a message that was taken."""
+    outcome = Outcome(reading.message_id, "ACCEPTED", told, receipt, now, reading.reply_hint)
+    taken, rejected = _rows(reading, told)
+    return Processed(outcome, taken, rejected, parked, disputes, reading.notes, reading.meta)
 
 
 def _rows(reading: Reading, told: tuple[Finding, ...]) -> tuple[int, int]:
@@ -171,7 +182,7 @@ def _rows(reading: Reading, told: tuple[Finding, ...]) -> tuple[int, int]:
     return max(reading.parts - refused, 0), refused
 
 
-def _repeat(uow: UnitOfWork, inbox_id: UUID, adapter: Connector, reading: Reading, first: Any) -> Processed:
+def repeat(uow: UnitOfWork, inbox_id: UUID, adapter: Connector, reading: Reading, first: Any) -> Processed:
     """The sender's id is known: the same content gets the first receipt, other content is quarantined."""
     if first["compare_digest"] == reading.compare_digest:
         before = inbox.outcome_from_dict(first["result"]["outcome"])
@@ -189,7 +200,7 @@ def _repeat(uow: UnitOfWork, inbox_id: UUID, adapter: Connector, reading: Readin
             "DUPLICATE",
             outcome,
             compare_digest=reading.compare_digest,
-            detail=_detail(processed),
+            detail=detail(processed),
         )
         return processed
     finding = Finding(
@@ -207,7 +218,7 @@ def _repeat(uow: UnitOfWork, inbox_id: UUID, adapter: Connector, reading: Readin
         "QUARANTINED",
         outcome,
         compare_digest=reading.compare_digest,
-        detail=_detail(processed),
+        detail=detail(processed),
     )
     raise_alarm(uow, "same_id_other_bytes", f"{adapter.id}/{reading.message_id}", inbox=str(inbox_id))
     return processed
@@ -222,7 +233,7 @@ def _with_partner_code(adapter: Connector, finding: Finding) -> Finding:
     return Finding(**{**vars(finding), "partner_code": str(code)})
 
 
-def _detail(processed: Processed) -> dict[str, Any]:
+def detail(processed: Processed) -> dict[str, Any]:
     return {
         "records": processed.records,
         "rejected_records": processed.rejected_records,
@@ -233,7 +244,7 @@ def _detail(processed: Processed) -> dict[str, Any]:
     }
 
 
-def _as_decided(row: Any) -> Processed:
+def as_decided(row: Any) -> Processed:
     result = row["result"]
     return Processed(
         inbox.outcome_from_dict(result["outcome"]),
