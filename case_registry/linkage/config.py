@@ -54,8 +54,8 @@ class Config:
     fields: list[Field]
     id: str = ""
     source: str = ""
-    threshold: float = 0.5
-    propose: float = 0.1
+    threshold: float = 0.35
+    propose: float = 0.05
     within_source: bool | None = None
     max_pairs: int | None = None
     apart: list[Apart] = field(default_factory=list)
@@ -88,8 +88,8 @@ def config_of(told: Mapping[str, Any]) -> Config:
         fields=[_field(k, row) for k, row in enumerate(rows)],
         id=str(told.get("id", "")),
         source=str(told.get("source", "")),
-        threshold=_share("link.threshold", link.get("threshold", 0.5)),
-        propose=_share("link.propose", link.get("propose", 0.1)),
+        threshold=_share("link.threshold", link.get("threshold", 0.35)),
+        propose=_share("link.propose", link.get("propose", 0.05)),
         within_source=None if within == "auto" else bool(within),
         max_pairs=link.get("max_pairs"),
         apart=[_apart(row) for row in told.get("apart", [])],

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from case_registry.linkage.config import Apart, BadConfig, Config
+from case_registry.linkage.fields import Field
 from case_registry.linkage.values import Array, Ints, Levels, column
 
 
@@ -31,12 +32,12 @@ class Facts:
             self._codes[name] = np.array(codes, dtype=np.int64)
         return self._codes[name]
 
-    def apart(self, i: Ints, j: Ints, levels: Sequence[Levels]) -> Array:
+    def apart(self, fields: Sequence[Field], i: Ints, j: Ints, levels: Sequence[Levels]) -> Array:
         """Pairs that may not be one thing: facts of the configuration, and plain contradictions of its fields."""
         found = np.zeros(len(i), bool)
         for fact in self._config.apart:
             found |= self._fact(fact, i, j)
-        for f, level in zip(self._config.fields, levels, strict=True):
+        for f, level in zip(fields, levels, strict=True):
             if f.label in self._config.conflict:
                 found |= level == len(f.levels)
         return found

@@ -25,10 +25,12 @@ Score = Callable[[Ints, Ints], Floats]
 def group(rows: int, i: Ints, j: Ints, bits: Floats, score: Score, threshold: float = 0.0) -> Ints:
     """The group of each row, numbered by first row.
 
-    `bits`: log odds of each pair, FORBIDDEN or less where the two may not meet; pairs above `threshold` speak for one
-    thing. `score`: gives the bits of pairs that were no candidates. Deterministic.
+    `bits`: log odds of each pair, FORBIDDEN or less where the two may not meet. Pairs above `threshold` hang rows
+    together; what hangs together is grouped by all its pairs, those above zero (or a lower threshold) speaking for
+    one thing. `score`: gives the bits of pairs that were no candidates. Deterministic.
     """
     strong = bits > threshold
+    zero = min(0.0, threshold)
     label = components(rows, i[strong], j[strong])
     order = np.argsort(label, kind="stable")
     edges = np.flatnonzero(np.concatenate(([True], np.diff(label[order]) > 0, [True])))
@@ -40,7 +42,7 @@ def group(rows: int, i: Ints, j: Ints, bits: Floats, score: Score, threshold: fl
     inside &= wide[i] > 2
     pair_label = label[i[inside]]
     pairs = np.lexsort((j[inside], i[inside], pair_label))
-    a, b, w = i[inside][pairs], j[inside][pairs], bits[inside][pairs] - threshold
+    a, b, w = i[inside][pairs], j[inside][pairs], bits[inside][pairs] - zero
     starts = np.searchsorted(pair_label[pairs], [label[m[0]] for m in members])
     ends = np.searchsorted(pair_label[pairs], [label[m[0]] for m in members], "right")
     found = label.copy()
@@ -52,7 +54,7 @@ def group(rows: int, i: Ints, j: Ints, bits: Floats, score: Score, threshold: fl
             p, q, r = (
                 np.concatenate([p, rest[0]]),
                 np.concatenate([q, rest[1]]),
-                np.concatenate([r, rest[2] - threshold]),
+                np.concatenate([r, rest[2] - zero]),
             )
         if (r > 0).all() and (rest is not None or len(r) == len(part) * (len(part) - 1) // 2):
             continue

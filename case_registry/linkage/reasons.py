@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from case_registry.linkage.engine import Model, compare, field_bits
+from case_registry.linkage.scoring import Model
 from case_registry.linkage.values import Ints
 
 Reason = dict[str, Any]
@@ -18,9 +18,9 @@ def reasons(
     model: Model, one: Sequence[Any], other: Sequence[Any], i: Ints, j: Ints
 ) -> Iterator[list[Reason]]:
     """For each pair the fields that both tell, strongest first: field, agreement, weight (bits), one, other."""
-    fields = model.config.fields
-    levels = compare(fields, one, other, i, j)
-    bits = [field_bits(f, k, model.weights, one[k], other[k], i, j, levels[k]) for k, f in enumerate(fields)]
+    fields = model.fields
+    levels = model.compare(one, other, i, j)
+    bits = [model.bits(k, one, other, i, j, levels[k]) for k in range(len(fields))]
     for place, (a, b) in enumerate(zip(i.tolist(), j.tolist(), strict=True)):
         told = [k for k in range(len(fields)) if levels[k][place]]
         told.sort(key=lambda k: -abs(bits[k][place]))

@@ -98,7 +98,7 @@ def _learnt(linked: Linked) -> str:
     table = tomlkit.table()
     table["prior"] = weights.prior
     own = tomlkit.table()
-    for place, f in enumerate(linked.model.config.fields):
+    for place, f in enumerate(linked.model.fields):
         row = tomlkit.table()
         row.comment(", ".join(f.levels))
         row["m"] = [round(float(x), 8) for x in weights.m[place]]
