@@ -13,7 +13,18 @@ import case_registry
 from connectors import all_connectors
 from foundation.unit_of_work import UnitOfWork, unit_of_work
 from foundation.wire import Wire
-from hub import asking, choreography, payee_checks, payments, pulling, reconciling, sealing, sending
+from hub import (
+    anti_entropy,
+    asking,
+    choreography,
+    payee_checks,
+    payments,
+    pulling,
+    reconciling,
+    sealing,
+    sending,
+    sharing_register,
+)
 from hub.context import hub_of_process
 from hub.history import load_history
 from hub.pipeline import Hub
@@ -25,6 +36,7 @@ __all__ = [
     "PartnerAway",
     "check_journal",
     "check_payees",
+    "compare_holdings",
     "list_pulling_partners",
     "load_history",
     "pull",
@@ -62,14 +74,15 @@ def reconcile(day: str | None = None, hub: Hub | None = None) -> dict[str, Any]:
 
 
 def watch_deadlines(hub: Hub | None = None) -> dict[str, Any]:
-    """Move lamps, overdue instalments and expired overrides to where the clock says they are."""
+    """Move lamps, overdue instalments and expired overrides to where the clock says they are; warn of agreements that end."""
     hub = hub or hub_of_process()
 
     def run() -> dict[str, Any]:
         with unit_of_work(hub.engine) as uow:
             events = case_registry.watch_deadlines(uow)
             choreography.follow(uow, events)
-        return {"registry": len(events), **payments.watch(hub)}
+            ending = sharing_register.warn(uow)
+        return {"registry": len(events), "agreements_ending": ending, **payments.watch(hub)}
 
     return _logged(hub, "deadlines", run)
 
@@ -137,6 +150,12 @@ def check_journal(hub: Hub | None = None) -> dict[str, Any]:
     return _logged(hub, "check-journal", lambda: sealing.check_day(hub, day))
 
 
+def compare_holdings(hub: Hub | None = None) -> dict[str, Any]:
+    """Compare with each partner that offers it what both hold of each other's messages, and repair (exchange rule 10)."""
+    hub = hub or hub_of_process()
+    return _logged(hub, "compare", lambda: anti_entropy.compare_all(hub))
+
+
 def _logged(hub: Hub, job: str, run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Run a job and write down when, whether it went well and with what result."""
     with unit_of_work(hub.engine) as uow:
@@ -173,6 +192,7 @@ BY_NAME: dict[str, Callable[..., dict[str, Any]]] = {
     "reconcile": lambda hub, day="": reconcile(day or None, hub),
     "retry": lambda hub: retry_due(hub),
     "rebuild-check": lambda hub: rebuild_check(hub),
+    "compare": lambda hub: compare_holdings(hub),
     "check-journal": lambda hub: check_journal(hub),
     "payees": lambda hub: check_payees(hub),
     "payments": lambda hub: work_payments(hub),

@@ -11,7 +11,7 @@ import orjson
 from anyio import to_thread
 
 from connectors.open_contract import shape
-from exchange_api.open_contract import openapi
+from exchange_api.open_contract import comparing, openapi
 from exchange_api.open_contract.problems import problem
 from exchange_api.open_contract.taking import Desk, Plain
 from exchange_api.open_contract.wire import Answer, Request
@@ -68,6 +68,8 @@ async def _answer(desk: Desk, request: Request) -> Answer:
         return await _take(desk, request, GIVEN[request.path])
     if request.method == "PUT" and (batch := _BATCH.fullmatch(request.path)):
         return await _take_batch(desk, request, batch[1])
+    if request.method == "POST" and request.path in comparing.CALLED:
+        return await comparing.answer(desk, request)
     if request.method == "GET":
         if request.path == f"{PREFIX}/openapi.json":
             return tagged(request, openapi.document(), JSON)
@@ -81,7 +83,7 @@ async def _answer(desk: Desk, request: Request) -> Answer:
 
 
 def _no_such(request: Request) -> Answer:
-    allowed = {"POST"} if request.path in GIVEN else set()
+    allowed = {"POST"} if request.path in GIVEN or request.path in comparing.CALLED else set()
     if any(pattern.fullmatch(request.path) for pattern, _ in ASKED):
         allowed.add("GET")
     if _BATCH.fullmatch(request.path):

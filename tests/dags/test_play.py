@@ -25,6 +25,7 @@ OTHERS = (
     "deadline_watch",
     "exchange_retry",
     "journal_check",
+    "holdings_compare",
     "registry_rebuild_check",
     "payee_check",
 )

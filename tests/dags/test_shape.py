@@ -24,6 +24,7 @@ NAMES = {
     "deadline_watch",
     "exchange_retry",
     "journal_check",
+    "holdings_compare",
     "registry_rebuild_check",
     "payee_check",
 }

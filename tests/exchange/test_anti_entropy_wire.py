@@ -1,0 +1,279 @@
+"""The comparison on the wire: asked of a stand-in, answered to a partner, differences stored, repaired, and no more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from sqlalchemy import Engine
+
+from foundation import outbox, partners
+from foundation.keys import KeyStore
+from foundation.settings import Settings
+from foundation.unit_of_work import unit_of_work
+from foundation.wire import Wire
+from hub import anti_entropy, jobs, sharing_register
+from hub.applying import apply_due
+from hub.comparing import AnswerBroken, compare
+from hub.comparison_client import TheirHoldings, ask_of
+from hub.holdings import OurHoldings
+from hub.pipeline import Hub
+from sandbox.holdings import HoldingsStandIn
+from schemas.holdings import Held, Holdings
+from tests.exchange.agreements import share
+from tests.exchange.holding_side import PARTNER, bytes_of, give, line, standing_in, withdrawal_of
+from tests.exchange.open_side import OpenSide, at_story_start, message, served
+from tests.exchange.partner_side import enter_with_keys
+
+Clock = Callable[[datetime | str], None]
+DAY, UNTIL = "2026-04-01", date(2026, 4, 2)
+
+
+@pytest.fixture
+def hub(engine: Engine, database_url: str, tmp_path: Path) -> Hub:
+    with unit_of_work(engine) as uow:
+        enter_with_keys(uow, limits={"calls_per_s": 10_000, "burst": 10_000})
+    return Hub(engine, KeyStore(tmp_path / "keys"), Settings(database_url, "", tmp_path, 8600, "sandbox"))
+
+
+@pytest.fixture
+def standin(hub: Hub) -> Iterator[HoldingsStandIn]:
+    """A partner that offers the comparison at its address."""
+    made = HoldingsStandIn()
+    made.hold([])
+    with standing_in(made) as url:
+        with unit_of_work(hub.engine) as uow:
+            partners.change(uow, PARTNER, addresses={"compare": f"{url}/compare"})
+        yield made
+
+
+def night(hub: Hub) -> dict[str, Any]:
+    wire = Wire()
+    try:
+        return anti_entropy.compare_with(hub, PARTNER, ask_of(hub, wire, PARTNER), date(2026, 3, 1), UNTIL)
+    finally:
+        wire.close()
+        while apply_due(hub):
+            pass
+
+
+def kinds(hub: Hub) -> dict[str, tuple[str, str]]:
+    with unit_of_work(hub.engine) as uow:
+        return {
+            row["message_id"]: (row["kind"], row["done"]) for row in anti_entropy.differences(uow, gone=True)
+        }
+
+
+def test_equal_sides_cost_one_call_each_way(hub: Hub, standin: HoldingsStandIn, set_clock: Clock) -> None:
+    contents = [bytes_of(n) for n in range(40)]
+    give(hub, *contents)
+    standin.hold(line(each, DAY) for each in contents)
+    set_clock("2026-04-03T02:00")
+    told = night(hub)
+    assert told["found"] == {} and told["compared"] == 40
+    assert standin.calls == {"days": 2} and standin.asked == []
+    assert kinds(hub) == {}
+
+
+def test_every_kind_is_found_repaired_and_gone_the_next_night(
+    hub: Hub, standin: HoldingsStandIn, set_clock: Clock
+) -> None:
+    common = [bytes_of(n) for n in range(60)]
+    give(hub, *common, bytes_of(101), bytes_of(102), bytes_of(103))
+    theirs = [line(each, DAY) for each in common]
+    theirs += [line(bytes_of(n), DAY) for n in (201, 202)]  # missing here
+    theirs.append(line(bytes_of(102, case_key="JD-2026-9"), DAY))  # different; 101 is missing there
+    theirs.append(line(bytes_of(103), DAY, back=withdrawal_of(103)))  # they took it back
+    standin.hold(theirs)
+    set_clock("2026-04-03T02:00")
+    told = night(hub)
+    assert told["found"] == {"MISSING_HERE": 2, "MISSING_THERE": 1, "DIFFERENT": 1, "WITHDRAWN": 1}
+    # Exactly the missing ones were asked for, each once, and nothing else.
+    assert sorted(standin.asked) == ["M-102", "M-103", "M-201", "M-202"]
+    assert kinds(hub) == {
+        "M-201": ("MISSING_HERE", "ASKED"), "M-202": ("MISSING_HERE", "ASKED"), "M-101": ("MISSING_THERE", "PERSON"),
+        "M-102": ("DIFFERENT", "PERSON"), "M-103": ("WITHDRAWN", "ASKED"),
+    }  # fmt: skip
+    with unit_of_work(hub.engine) as uow:
+        states = {
+            row["message_id"]: row["state"]
+            for row in uow.all("SELECT message_id, state FROM exchange.inbox ORDER BY seq")
+        }
+        quarantined = uow.scalar("SELECT count(*) FROM exchange.inbox WHERE state = 'QUARANTINED'")
+    assert states["M-201"] == states["M-202"] == states["W-103"] == "APPLIED" and quarantined == 1
+    # The withdrawal came today: the partner's book has it too, under its own day.
+    theirs.append(line(withdrawal_of(103), "2026-04-03"))
+    standin.hold(theirs)
+    standin.asked.clear()
+    set_clock("2026-04-04T02:00")
+    told = night(hub)
+    assert told["found"] == {"MISSING_THERE": 1, "DIFFERENT": 1} and standin.asked == []
+    assert {name for name, (_, done) in kinds(hub).items() if done == "GONE"} == {"M-103", "M-201", "M-202"}
+
+
+def test_what_they_lack_of_ours_is_owed_again_with_the_same_bytes_and_nothing_else(
+    hub: Hub, standin: HoldingsStandIn, set_clock: Clock
+) -> None:
+    def held(number: int) -> dict[str, Any]:
+        row = rows[f"O-{number}"]
+        return {
+            "way": "from_hub",
+            "day": DAY,
+            "id": f"O-{number}",
+            "digest": bytes(row["content_hash"]).hex(),
+        }
+
+    with unit_of_work(hub.engine) as uow:
+        for number in range(5):
+            made = outbox.enqueue(
+                uow, partner=PARTNER, operation="tell", message_id=f"O-{number}", case_key="", body={}
+            )
+            outbox.keep_bytes(uow, made, f"message {number}".encode())
+        uow.execute("UPDATE exchange.outbox SET state = 'DELIVERED', attempts = 1")
+        rows = {row["message_id"]: row for row in uow.all("SELECT * FROM exchange.outbox")}
+    forged = {"way": "from_hub", "day": DAY, "id": "O-99", "digest": "ab" * 32}
+    standin.hold([held(0), held(1), held(2), forged, {**held(3), "digest": "cd" * 32}])
+    set_clock("2026-04-03T02:00")
+    night(hub)
+    with unit_of_work(hub.engine) as uow:
+        after = {row["message_id"]: row for row in uow.all("SELECT * FROM exchange.outbox")}
+        again = [name for name, row in after.items() if row["state"] == "WAITING"]
+        assert again == ["O-4"]
+        assert outbox.kept_bytes(uow, after["O-4"]) == b"message 4"
+    assert kinds(hub) == {
+        "O-4": ("MISSING_THERE", "SENT"),
+        "O-99": ("MISSING_HERE", "PERSON"),
+        "O-3": ("DIFFERENT", "PERSON"),
+    }
+    assert standin.asked == []
+
+
+def test_our_side_from_the_database_equals_the_arithmetic(hub: Hub) -> None:
+    give(hub, *(bytes_of(n) for n in range(120)), withdrawal_of(7))
+    with unit_of_work(hub.engine) as uow:
+        ours = OurHoldings(uow, PARTNER, "to_hub")
+        rows = uow.all("SELECT message_id AS id, compare_digest AS digest FROM exchange.inbox")
+        plain = Holdings(Held(DAY, row["id"], row["digest"], row["id"] == "M-7") for row in rows)
+        assert len(rows) == 121 and ours.days("2026-01-01", "2026-12-31") == plain.days(
+            "2026-01-01", "2026-12-31"
+        )
+        told = compare(ours, plain, date(2026, 3, 1), UNTIL)
+        assert told.differences == [] and told.calls == 1
+        # Every range on the way down answers the same, too.
+        from schemas.holdings import DIGITS, Range
+
+        asked = [
+            Range(DAY),
+            *(Range(DAY, each) for each in DIGITS),
+            Range(DAY, "0" * 16),
+            Range("2026-03-30", "a"),
+        ]
+        for one, two in zip(ours.ranges(asked), plain.ranges(asked), strict=True):
+            assert one.parts == two.parts and set(one.entries) == set(two.entries)
+        assert ours.here(["M-3", "none"]) == {"M-3": next(each for each in plain.ranges([Range(DAY, "")])[0].entries or
+                                              [Held(DAY, "M-3", next(r["digest"] for r in rows if r["id"] == "M-3"))])}  # fmt: skip
+
+
+def test_a_partner_asks_us_and_sees_its_own_only(hub: Hub) -> None:
+    with unit_of_work(hub.engine) as uow:
+        enter_with_keys(uow, "other_street", "rsa2")
+        share(uow, "p9")
+    give(hub, *(bytes_of(n) for n in range(30)))
+    with served(hub) as url:
+        side = OpenSide(url, at_story_start(hub.engine))
+        other = OpenSide(url, at_story_start(hub.engine), "other_street", "rsa2")
+
+        def asker(who: OpenSide) -> Any:
+            def ask(name: str, body: dict[str, Any]) -> dict[str, Any]:
+                answer = who.post(orjson.dumps(body), f"/open/v1/compare/{name}")
+                assert answer.status_code == 200, answer.text
+                return dict(answer.json())
+
+            return ask
+
+        # The partner runs the very comparison from its side: two messages of its book never came.
+        mine = Holdings(
+            Held(DAY, each["id"], each["digest"]) for each in (line(bytes_of(n), DAY) for n in range(32))
+        )
+        told = compare(mine, TheirHoldings(asker(side), "to_hub"), date(2026, 3, 1), UNTIL)
+        assert {each.id: each.kind for each in told.differences} == {
+            "M-30": "MISSING_THERE",
+            "M-31": "MISSING_THERE",
+        }
+        assert asker(other)("days", {"way": "to_hub", "since": "2026-03-01", "until": "2026-04-02"}) == {
+            "days": []
+        }
+        assert asker(side)("messages", {"ids": ["M-1"]}) == {"messages": []}
+        unsigned = side.http.post("/open/v1/compare/days", json={"way": "to_hub", "since": DAY, "until": DAY})
+        assert unsigned.status_code == 401
+        for name, body in (
+            ("days", {"way": "sideways", "since": DAY, "until": DAY}), ("days", {"way": "to_hub", "since": DAY, "until": "2030-01-01"}),
+            ("days", {"way": "to_hub", "since": "yesterday", "until": DAY}), ("days", {"way": "to_hub", "since": 5, "until": DAY}),
+            ("ranges", {"way": "to_hub", "ranges": []}), ("ranges", {"way": "to_hub", "ranges": [{"day": DAY}] * 501}),
+            ("ranges", {"way": "to_hub", "ranges": ["x"]}), ("ranges", {"way": "to_hub", "ranges": [{"day": DAY, "prefix": "%"}]}),
+            ("messages", {"ids": [1]}), ("messages", {}),
+        ):  # fmt: skip
+            refused = side.post(orjson.dumps(body), f"/open/v1/compare/{name}")
+            assert refused.status_code == 422, (name, body, refused.text)
+            assert refused.json()["errors"]
+
+
+def test_what_was_made_under_an_ended_agreement_is_not_handed_out(hub: Hub) -> None:
+    with unit_of_work(hub.engine) as uow:
+        made = outbox.enqueue(
+            uow,
+            partner=PARTNER,
+            operation="tell",
+            message_id="O-1",
+            case_key="",
+            body={},
+            agreement=f"T-{PARTNER}",
+        )
+        outbox.keep_bytes(uow, made, b"told")
+    with served(hub) as url:
+        side = OpenSide(url, at_story_start(hub.engine))
+        ask = orjson.dumps({"ids": ["O-1"]})
+        assert len(side.post(ask, "/open/v1/compare/messages").json()["messages"]) == 1
+        with unit_of_work(hub.engine) as uow:
+            sharing_register.stop(uow, f"T-{PARTNER}", "a breach", stopped=True)
+        assert side.post(ask, "/open/v1/compare/messages").json()["messages"] == []
+
+
+def test_the_nightly_job_goes_on_past_a_partner_that_is_away_or_talks_nonsense(
+    hub: Hub, standin: HoldingsStandIn, set_clock: Clock
+) -> None:
+    give(hub, bytes_of(1))
+    standin.hold([line(bytes_of(1), DAY), line(bytes_of(2), DAY)])
+    with unit_of_work(hub.engine) as uow:
+        enter_with_keys(uow, "away_street", "rsa2")
+        partners.change(uow, "away_street", addresses={"compare": "http://127.0.0.1:9/compare"})
+    set_clock("2026-04-03T02:00")
+    told = jobs.compare_holdings(hub)
+    assert told == {"partners": 2, "away": 1, "found": {"MISSING_HERE": 1}, "repaired": 1}
+    with unit_of_work(hub.engine) as uow:
+        rows = {row["partner"]: row for row in anti_entropy.comparisons(uow)}
+    assert rows["away_street"]["error"].startswith("PartnerAway") and rows[PARTNER]["error"] == ""
+    standin.answer = lambda path, body: (200, {"days": [{"day": 7}]})  # type: ignore[method-assign]
+    with pytest.raises(AnswerBroken):
+        night(hub)
+    with unit_of_work(hub.engine) as uow:
+        assert uow.scalar("SELECT count(*) FROM exchange.alarm WHERE kind = 'comparison_broken'") == 1
+
+
+def test_messages_that_were_not_asked_for_are_not_taken(
+    hub: Hub, standin: HoldingsStandIn, set_clock: Clock
+) -> None:
+    standin.hold([line(bytes_of(1), DAY)])
+    plain = standin._message
+    standin._message = lambda name: {**plain(name), "id": "M-666"}  # type: ignore[method-assign]
+    set_clock("2026-04-03T02:00")
+    with pytest.raises(AnswerBroken):
+        night(hub)
+    with unit_of_work(hub.engine) as uow:
+        assert uow.scalar("SELECT count(*) FROM exchange.inbox") == 0
+    assert json.dumps(message(1))
