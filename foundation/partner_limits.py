@@ -13,16 +13,15 @@ from schemas.findings import Finding, Refused
 class Limits:
     """Limits of one partner. Calls are theirs to us, deliveries ours to them.
 
-    ``calls_per_s`` mean rate and ``burst`` calls at once above it, ``at_once`` calls worked on and ``waiting`` calls in
-    line: each process that serves. ``body_bytes`` of one message. ``send_per_s`` deliveries begun a second, ``send_burst``
-    at once above that, ``retries_per_min`` second and later tries, so that a partner that is down is not hammered: all
-    workers together. ``send_at_once`` deliveries under way: each worker. ``send_timeout_s`` that one may take.
+    ``calls_per_s`` mean rate, ``burst`` calls at once above it and ``calls_at_once`` not yet answered: each process that
+    serves. ``body_bytes`` of one message. ``send_per_s`` deliveries begun a second, ``send_burst`` at once above that,
+    ``retries_per_min`` second and later tries, so that a partner that is down is not hammered: all workers together.
+    ``send_at_once`` deliveries under way: each worker. ``send_timeout_s`` that one may take.
     """
 
     calls_per_s: float = 50.0
     burst: int = 100
-    at_once: int = 4
-    waiting: int = 250
+    calls_at_once: int = 250
     body_bytes: int = 10 * 1024 * 1024
     send_at_once: int = 2
     send_per_s: float = 50.0
@@ -35,8 +34,7 @@ class Limits:
 RANGES: dict[str, tuple[float, float]] = {
     "calls_per_s": (0.1, 100_000),
     "burst": (1, 100_000),
-    "at_once": (1, 64),
-    "waiting": (0, 10_000),
+    "calls_at_once": (1, 10_000),
     "body_bytes": (1024, 100 * 1024 * 1024),
     "send_at_once": (1, 16),
     "send_per_s": (0.01, 10_000),

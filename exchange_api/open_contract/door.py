@@ -57,7 +57,11 @@ class OpenDoor:
             if wrong is not None:
                 return refuse(wrong, 431 if wrong.path == "header" else 414 if wrong.path == "url" else 400)
             request = await read_request(scope, receive, _most_bytes(scope["path"]))
-            found = await (soap if is_soap else rest).answer(self.desk, request)
+            try:
+                found = await (soap if is_soap else rest).answer(self.desk, request)
+            finally:
+                if request.partner:
+                    self.desk.inside.leave(request.partner)
             extra += request.extra
             return found
         except Refused as refused:

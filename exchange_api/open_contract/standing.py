@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from foundation.clock import clock_now
@@ -106,3 +107,27 @@ class Rate:
             (b"ratelimit-policy", b'"calls";q=%d;w=%d' % (partner.limits.burst, window)),
             (b"ratelimit", b'"calls";r=%d;t=%d' % (left, wait)),
         ]
+
+
+class Inside:
+    """Calls of each partner that are not answered yet: one that keeps many open leaves the others their place. For one event loop."""
+
+    def __init__(self) -> None:
+        self._count: Counter[str] = Counter()
+
+    def enter(self, partner: Partner) -> None:
+        """One call more. Raises Refused (RATE_LIMITED) above the partner's limit."""
+        most = partner.limits.calls_at_once
+        if self._count[partner.id] >= most:
+            raise Refused(
+                Finding(
+                    "RATE_LIMITED", "request", "too many calls at once", f"at most {most} not yet answered"
+                )
+            )
+        self._count[partner.id] += 1
+
+    def leave(self, partner_id: str) -> None:
+        """It was answered."""
+        self._count[partner_id] -= 1
+        if self._count[partner_id] <= 0:
+            del self._count[partner_id]

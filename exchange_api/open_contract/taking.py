@@ -8,7 +8,7 @@ from typing import Any, Literal
 from anyio import to_thread
 
 from connectors.open_contract.checking import checked_plain
-from exchange_api.open_contract.standing import Rate, Standing
+from exchange_api.open_contract.standing import Inside, Rate, Standing
 from exchange_api.open_contract.together import Full, Together
 from exchange_api.open_contract.wire import Request
 from foundation.directory import Partner
@@ -46,6 +46,7 @@ class Desk:
         self.hub = hub
         self.standing = Standing(hub)
         self.rate = Rate()
+        self.inside = Inside()
         self.key: ReceiptKey = receipt_key(hub.settings.key_dir)
         self._line: Together[Given, Taken] = Together(hub, self._take, "take", MOST_TOGETHER, WAITING)
         self._asked: Together[tuple[str, Plain], Plain | None] = Together(
@@ -68,7 +69,7 @@ class Desk:
         self.standing.stop()
 
     def identify(self, request: Request, protocol: Literal["rest", "soap"]) -> Identity:
-        """Who calls, within its rate. Raises Refused."""
+        """Who calls, within its rate and its calls at once; ``door`` tells when it was answered. Raises Refused."""
         call = Call(protocol, request.parts, request.certificate)
         found = identify(self.standing.directory(), call, self.standing.now())
         goes, left, wait = self.rate.take(found.partner)
@@ -78,6 +79,12 @@ class Desk:
             request.extra.append((b"retry-after", b"%d" % wait))
             told = f"{limits.calls_per_s:g} calls a second, {limits.burst} at once"
             raise Refused(Finding("RATE_LIMITED", "request", "too many calls", told))
+        try:
+            self.inside.enter(found.partner)
+        except Refused:
+            request.extra.append((b"retry-after", b"1"))
+            raise
+        request.partner = found.partner.id
         if len(request.body) > found.partner.limits.body_bytes:
             most = found.partner.limits.body_bytes
             raise Refused(Finding("TOO_LARGE", "/", f"{len(request.body)} bytes", f"at most {most} bytes"))

@@ -30,6 +30,7 @@ class Request:
     parts: Parts
     certificate: bytes | None = None
     extra: Headers = field(default_factory=list)
+    partner: str = ""  # whose call it is, once that is known
 
     def header(self, name: str) -> str:
         """A header's value, "" where it is absent."""

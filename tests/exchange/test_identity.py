@@ -246,13 +246,13 @@ def test_old_marks_are_forgotten_and_never_too_early(engine: Engine, set_clock) 
 
 
 def test_limits_are_checked_where_they_are_entered(uow: UnitOfWork) -> None:
-    for wrong in ({"calls_per_s": 0}, {"speed": 1}, {"at_once": True}, {"burst": 10**9}):
+    for wrong in ({"calls_per_s": 0}, {"speed": 1}, {"calls_at_once": True}, {"burst": 10**9}):
         with pytest.raises(Refused):
             enter(uow, limits=wrong)
     enter(uow, limits={"calls_per_s": 5})
     partners.change(uow, "ouqi_street", limits={"burst": 7})
     found = directory(uow).partners["ouqi_street"].limits
-    assert (found.calls_per_s, found.burst, found.at_once) == (5.0, 7, 4)
+    assert (found.calls_per_s, found.burst, found.calls_at_once) == (5.0, 7, 250)
 
 
 def test_our_own_key_is_the_newest_whose_time_has_come(uow: UnitOfWork) -> None:
