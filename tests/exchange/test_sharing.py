@@ -18,9 +18,10 @@ from foundation.keys import KeyStore
 from foundation.settings import Settings
 from foundation.unit_of_work import UnitOfWork, unit_of_work
 from foundation.wire import Wire
-from hub import feedback, operations, payee_checks, sharing, sharing_register, subscribing
+from hub import feedback, operations, payee_checks, sending, sharing, sharing_register, subscribing
 from hub.known import known_for
 from hub.pipeline import Hub
+from hub.teller import Teller
 from schemas.findings import Refused
 from tests.connectors.answering_server import answering
 from tests.console.world import PAYEE, PAYEE_ID, County
@@ -356,3 +357,42 @@ def test_a_partner_without_any_agreement_is_told_nothing(hub: Hub) -> None:
         with pytest.raises(Refused) as refused:
             operations.query(uow, caller, {"number": case.dispute})
     assert refused.value.findings[0].code == "NOT_SHARED"
+
+
+def test_what_still_waits_when_its_agreement_ends_does_not_leave(hub: Hub, tmp_path: Path) -> None:
+    """A notice and an event, both made under an agreement in force, and then it is stopped before they go."""
+    calls: list[Any] = []
+
+    def outside(call: Any) -> tuple[int, dict[str, str], bytes]:
+        calls.append(call)
+        return 200, {}, b""
+
+    case = SharedCase.make(hub)
+    adapter = next(each for each in all_connectors().values() if each.notice("feedback"))
+    with answering(outside) as url:
+        (tmp_path / "partners.json").write_text(json.dumps({adapter.id: url}))
+        with unit_of_work(hub.engine) as uow:
+            feedback.tell_whereabouts(uow, case.native[adapter.id])
+            made, _ = subscribing.subscribe(
+                uow, hub, adapter.id, "webhook", ["stage_changed"], f"{url}/hook", approved=True
+            )
+            dispute = uow.scalar("SELECT id FROM registry.dispute WHERE number = :n", n=case.dispute)
+            uow.publish(
+                "stage_changed", dispute=case.dispute, dispute_id=dispute, stage="AGREED", holder="court"
+            )
+        while subscribing.fan_out(hub) == subscribing.FAN_OUT:
+            pass
+        stop_all(hub)
+        wire, teller = Wire(), Teller(hub, Wire())
+        (row,) = sending.lease(hub, 10)
+        assert sending.send_one(hub, wire, row) == "DEAD"
+        teller.turn()
+        assert calls == [] and case.outbox(adapter.id)[0]["last_error"].startswith("NOT_SHARED")
+        # Taken back, the event that waited goes; the notice waits for a person.
+        with unit_of_work(hub.engine) as uow:
+            for each in sharing_register.listed(uow):
+                sharing_register.stop(uow, each.agreement.id, "settled", stopped=False)
+        teller.turn()
+        teller.close()
+        wire.close()
+    assert [call.path for call in calls] == ["/hook"] and made
