@@ -106,11 +106,12 @@ def fan_out(hub: Hub) -> int:
         events = subscriptions.untold(uow, FAN_OUT)
         if not events:
             return 0
+        subscribed = subscriptions.active(uow)
         about = {UUID(row["payload"]["dispute_id"]) for row in events if row["payload"].get("dispute_id")}
-        knowing = case_registry.cases_by_partner(uow, sorted(about))
+        knowing = case_registry.cases_by_partner(uow, sorted(about)) if subscribed else {}
         deliveries = []
         seen: list[sharing.Shared] = []
-        for subscription in subscriptions.active(uow):
+        for subscription in subscribed:
             agreement = sharing.may_share(uow, subscription["partner"], "whereabouts", "PROGRESS")
             for row in events:
                 dispute = row["payload"].get("dispute_id")

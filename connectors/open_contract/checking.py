@@ -36,9 +36,11 @@ def checked_plain(plain: dict[str, Any], agency: str) -> Checked:
     told = plain.get("message_id")
     stated = told[:100] if isinstance(told, str) and told.isprintable() else ""
     try:
-        settled = shape.settled(plain)
-        form = shape.canonical(settled)
-        message = shape.message_of(settled)
+        form = shape.canonical(plain)
+        if b":null" in form:
+            plain = shape.settled(plain)
+            form = shape.canonical(plain)
+        message = shape.message_of(plain)
     except Refused as refused:
         return Checked(stated, findings=refused.findings)
     findings = tuple(mapping.findings_of(message, agency))

@@ -19,7 +19,7 @@ CONTRACT = Path(__file__).resolve().parent / "contract"
 # Operations of the contract, each with an element of its name and one named …_response in operations.xsd.
 OPERATIONS = (
     "submit", "correction", "withdrawal", "status", "receipt", "query", "missing", "evidence", "batch", "batch_status",
-    "batch_results",
+    "batch_results", "subscribe", "subscriptions", "unsubscribe",
 )  # fmt: skip
 _XS = 'xmlns:xs="http://www.w3.org/2001/XMLSchema"'
 
