@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from escrow import numbers
+from escrow import ledger, numbers
 from escrow.machines import MACHINES
 from foundation.unit_of_work import UnitOfWork
 
@@ -58,7 +58,13 @@ def prove(uow: UnitOfWork) -> list[Violation]:
         for check in checks()
         for row in uow.all(f"SELECT * FROM ({check.sql}) AS broken(subject, found) LIMIT {FEW}")
     ]
-    return [*found, *_numbers(uow), *_states(uow), *_owners(uow)]
+    return [*found, *_general(uow), *_numbers(uow), *_states(uow), *_owners(uow)]
+
+
+def _general(uow: UnitOfWork) -> list[Violation]:
+    """I1, I8, I9 in the general ledger; its chains from the last proof on."""
+    kinds = {"sum": "I1", "chain": "I8", "balance": "I8", "hold": "I9"}
+    return [Violation(kinds[fault.check], fault.subject, fault.found) for fault in ledger.prove_ledger(uow)]
 
 
 def _numbers(uow: UnitOfWork) -> list[Violation]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +17,7 @@ from escrow.ledger import (
     Account,
     GroupCommit,
     Transfer,
+    commit_transfers,
     create_accounts,
     create_transfers,
     freeze_account,
@@ -125,6 +130,43 @@ def same_books(conn: psycopg.Connection, model: Model) -> None:
     assert [(t.id, t.amount, t.debit_account_id, t.user_data_64) for t in found] == [
         (t.id, t.amount, t.debit_account_id, t.user_data_64) for _, t in sorted(model.transfers.items())
     ]
+
+
+def test_many_at_once_on_few_accounts(database_url: str) -> None:
+    """Six callers, five accounts with limits, shared ids and short holds: no ring of locks, no fen made or lost."""
+    url = database_url.replace("+psycopg", "")
+    with psycopg.connect(url, autocommit=True) as conn:
+        create_accounts(conn, [Account(n, 1, 1, 2 if n < 5 else 0) for n in range(1, 6)])
+        create_transfers(conn, [Transfer(n, 5, n, 100, ledger=1, code=1) for n in range(1, 5)])
+        said: Counter[str] = Counter()
+        with ThreadPoolExecutor(6) as pool:
+            for codes in pool.map(lambda seed: _caller(url, seed), range(6)):
+                said += codes
+        assert prove_ledger(conn, full=True) == []
+        stands = lookup_accounts(conn, [1, 2, 3, 4])
+        assert all(a.debits_pending + a.debits_posted <= a.credits_posted for a in stands)
+    assert said["created"] > 200 and said["exists"] > 5 and said["exceeds_credits"] > 5, said
+
+
+def _caller(url: str, seed: int) -> Counter[str]:
+    rng = random.Random(seed)
+    shared = random.Random(7)  # every caller asks for these, with the same bodies
+    codes: Counter[str] = Counter()
+    with psycopg.connect(url, autocommit=True) as conn:
+        for turn in range(60):
+            dr, cr = shared.sample(range(1, 6), 2)
+            events = [Transfer(10_000 + turn, dr, cr, shared.randint(1, 30), ledger=1, code=1)]
+            for n in range(rng.choice([0, 1, 5])):
+                hold = 10**6 * (seed + 1) + turn * 100 + n
+                dr, cr = rng.sample(range(1, 6), 2)
+                events.append(
+                    Transfer(hold, dr, cr, rng.randint(1, 30), ledger=1, code=1, flags=PENDING, timeout=1)
+                )
+                if rng.random() < 0.7:
+                    events.append(Transfer(hold + 50, pending_id=hold, amount=AMOUNT_MAX, flags=POST))
+            act = commit_transfers if rng.random() < 0.5 else create_transfers
+            codes.update(each.code for each in act(conn, events))
+    return codes
 
 
 def test_group_commit_gives_each_caller_his_own_answers(database_url: str) -> None:

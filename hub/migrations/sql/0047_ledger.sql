@@ -138,12 +138,9 @@ UNION ALL
 SELECT credit_account, credit_seq, 'C', t.*, cr_debits_pending, cr_debits_posted, cr_credits_pending, cr_credits_posted,
        credit_hash FROM escrow.ledger_transfer t;
 
--- What an account is never changes; being closed or frozen may.
-CREATE TRIGGER account_is_fixed BEFORE UPDATE ON escrow.ledger_account FOR EACH ROW
-    WHEN ((OLD.id, OLD.ledger, OLD.code, OLD.flags & ~65568, OLD.user_data_128, OLD.user_data_64, OLD.user_data_32, OLD.timestamp)
-          IS DISTINCT FROM
-          (NEW.id, NEW.ledger, NEW.code, NEW.flags & ~65568, NEW.user_data_128, NEW.user_data_64, NEW.user_data_32, NEW.timestamp))
-    EXECUTE FUNCTION exchange.refuse_change();
+-- What an account is never changes; being closed or frozen may (the guard below looks at the other flags).
+CREATE TRIGGER account_is_fixed BEFORE UPDATE OF id, user_data_128, user_data_64, user_data_32, ledger, "timestamp", no, code
+    ON escrow.ledger_account FOR EACH ROW EXECUTE FUNCTION exchange.refuse_change();
 
 -- An account moves only as its postings say: as many as its number rose by, summing to what its balances moved by, the
 -- last of them holding its new head. Old and new are paired by sorting: a plan that joins them turns quadratic in a batch.
@@ -153,11 +150,11 @@ DECLARE
 BEGIN
     SELECT n.id::text INTO wrong
       FROM (SELECT r.*, lag(r.last_seq) OVER w AS o_seq, lag(r.dp) OVER w AS o_dp, lag(r.d) OVER w AS o_d,
-                   lag(r.cp) OVER w AS o_cp, lag(r.c) OVER w AS o_c, lag(r.head) OVER w AS o_head
+                   lag(r.cp) OVER w AS o_cp, lag(r.c) OVER w AS o_c, lag(r.head) OVER w AS o_head, lag(r.flags) OVER w AS o_flags
               FROM (SELECT id, 0 AS is_new, last_seq, debits_pending AS dp, debits_posted AS d, credits_pending AS cp,
-                           credits_posted AS c, head FROM old_rows
+                           credits_posted AS c, head, flags FROM old_rows
                     UNION ALL
-                    SELECT id, 1, last_seq, debits_pending, debits_posted, credits_pending, credits_posted, head
+                    SELECT id, 1, last_seq, debits_pending, debits_posted, credits_pending, credits_posted, head, flags
                       FROM new_rows) r
             WINDOW w AS (PARTITION BY r.id ORDER BY r.is_new)) n
      CROSS JOIN LATERAL (
@@ -174,7 +171,7 @@ BEGIN
                  WHERE t.credit_account = n.id AND t.credit_seq > n.o_seq AND t.credit_seq <= n.last_seq) p) s
      WHERE n.is_new = 1 AND (s.parts <> n.last_seq - n.o_seq OR s.dp <> n.dp - n.o_dp OR s.d <> n.d - n.o_d
         OR s.cp <> n.cp - n.o_cp OR s.c <> n.c - n.o_c OR (n.last_seq = n.o_seq AND n.head <> n.o_head)
-        OR (n.last_seq > n.o_seq AND s.head IS DISTINCT FROM n.head))
+        OR (n.last_seq > n.o_seq AND s.head IS DISTINCT FROM n.head) OR (n.flags # n.o_flags) & ~65568 <> 0)
      LIMIT 1;
     IF wrong IS NOT NULL THEN
         PERFORM escrow.fail('ACCOUNT_FOLLOWS_POSTINGS', wrong);

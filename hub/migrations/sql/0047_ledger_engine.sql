@@ -520,7 +520,8 @@ BEGIN
                     f_flags := asks[j]; f_128 := d128s[j]; f_64 := d64s[j]; f_32 := d32s[j]; f_book := books[j];
                     f_mark := marks[j]; f_stamp := stamps[j];
                 END IF;
-                code := CASE WHEN f <> f_flags THEN 15 WHEN d128s[i] <> f_128 THEN 16 WHEN d64s[i] <> f_64 THEN 17
+                -- a freeze comes and goes: it does not make another account
+                code := CASE WHEN (f # f_flags) & ~65536 <> 0 THEN 15 WHEN d128s[i] <> f_128 THEN 16 WHEN d64s[i] <> f_64 THEN 17
                              WHEN d32s[i] <> f_32 THEN 18 WHEN books[i] <> f_book THEN 19 WHEN marks[i] <> f_mark THEN 20
                              ELSE 21 END;
                 IF code = 21 THEN stamps[i] := f_stamp; END IF;
