@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from hub.evidence import CONTAINER
+from hub.subscribing import topics
 from schemas.open_contract import Message
 
 _ID = {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,100}$"}
@@ -65,6 +66,13 @@ _PARTS: dict[str, Any] = {
         result={"enum": ["ACCEPTED", "DUPLICATE", "QUARANTINED", "REFUSED"]}, findings=_list(_ref("Finding")),
     ),
     "BatchResults": _object("results", {"next_cursor": _TEXT}, results=_list(_ref("BatchRecord"))),
+    "Subscription": _object(
+        "subscription_id kind state address topics created_at waiting given_up", {"secret": _TEXT},
+        subscription_id={"type": "string", "format": "uuid"}, kind={"enum": ["webhook", "amqp"]}, address=_TEXT,
+        state={"enum": ["ASKED", "ACTIVE", "PAUSED", "ENDED"]}, topics=_list(_TEXT), created_at=_MOMENT, waiting=_COUNT,
+        given_up=_COUNT,
+    ),
+    "Subscriptions": _object("subscriptions", subscriptions=_list(_ref("Subscription"))),
     "Problem": _object(
         "type title status code detail errors", type=_TEXT, title=_TEXT, status={"type": "integer"}, code=_TEXT, detail=_TEXT,
         errors=_list(_ref("Finding")),
@@ -149,6 +157,14 @@ def _paths() -> dict[str, Any]:
         "/open/v1/batches/{batch_id}/results": _asked(
             "Each record's result", "BatchResults", _in_path("batch_id", _ID), cursor
         ),
+        "/open/v1/subscriptions": _subscriptions(),
+        "/open/v1/subscriptions/{subscription_id}": {
+            "delete": {
+                "summary": "End a subscription",
+                "parameters": [_in_path("subscription_id", {"type": "string", "format": "uuid"})],
+                "responses": _answers(_200="Subscription"),
+            }
+        },
         "/open/v1/missing": _asked("Numbers of your cases that did not come", "Missing", cursor),
         "/open/v1/disputes/{number}": _asked(
             "A dispute in which you have a case",
@@ -156,6 +172,26 @@ def _paths() -> dict[str, Any]:
             _in_path("number", {"type": "string", "maxLength": 100}),
         ),
     }
+
+
+def _subscriptions() -> dict[str, Any]:
+    wanted = {
+        "type": "object",
+        "required": ["kind", "topics"],
+        "additionalProperties": False,
+        "properties": {
+            "kind": {"enum": ["webhook", "amqp"]},
+            "topics": {"type": "array", "minItems": 1, "maxItems": 50, "items": {"enum": list(topics())}},
+            "address": {"type": "string", "maxLength": 500, "description": "https, of a webhook"},
+        },
+    }
+    post = {
+        "summary": "Ask to be told of events; an operator approves the address",
+        "requestBody": {"required": True, "content": {"application/json": {"schema": wanted}}},
+        "responses": _answers(_201="Subscription"),
+    }
+    get = {"summary": "Your subscriptions", "responses": _answers(_200="Subscriptions")}
+    return {"post": post, "get": get}
 
 
 def _batch(batch_id: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import orjson
 from anyio import to_thread
 
 from connectors.open_contract import shape
-from exchange_api.open_contract import comparing, openapi
+from exchange_api.open_contract import comparing, openapi, subscribing
 from exchange_api.open_contract.problems import problem
 from exchange_api.open_contract.taking import Desk, Plain
 from exchange_api.open_contract.wire import Answer, Request
@@ -70,6 +70,8 @@ async def _answer(desk: Desk, request: Request) -> Answer:
         return await _take_batch(desk, request, batch[1])
     if request.method == "POST" and request.path in comparing.CALLED:
         return await comparing.answer(desk, request)
+    if request.method in subscribing.methods(request.path):
+        return await subscribing.answer(desk, request)
     if request.method == "GET":
         if request.path == f"{PREFIX}/openapi.json":
             return tagged(request, openapi.document(), JSON)
@@ -86,6 +88,7 @@ def _no_such(request: Request) -> Answer:
     allowed = {"POST"} if request.path in GIVEN or request.path in comparing.CALLED else set()
     if any(pattern.fullmatch(request.path) for pattern, _ in ASKED):
         allowed.add("GET")
+    allowed |= subscribing.methods(request.path)
     if _BATCH.fullmatch(request.path):
         allowed.add("PUT")
     if allowed:

@@ -18,6 +18,7 @@ from exchange_api.open_contract.taking import Desk, Plain
 from exchange_api.open_contract.wire import Answer, Request
 from foundation.identity import Identity
 from foundation.wss_envelope import Element
+from hub import subscription_calls
 from hub.operations import TAKES
 from schemas.findings import Finding, Refused
 from schemas.open_contract import MOST_BODY_BYTES, NAMESPACE
@@ -30,7 +31,10 @@ MEDIA = {"text/xml": SOAP11, "application/soap+xml": SOAP12}
 _PREFIX = f"{{{NAMESPACE}}}"
 _ACTION = re.compile(r'action\s*=\s*"([^"]*)"')
 _FIRST_STEP = re.compile(r"^/[^/]*")
-_ONE_OF = {"findings": "finding", "disputes": "dispute", "gaps": "gap", "results": "record"}
+_ONE_OF = {
+    "findings": "finding", "disputes": "dispute", "gaps": "gap", "results": "record", "topics": "topic",
+    "subscriptions": "subscription",
+}  # fmt: skip
 # Answers whose content is wrapped in an element of its own.
 _WRAPPED = {"status": "status", "query": "dispute", "batch_status": "batch"}
 _wsdl: dict[str, bytes] = {}
@@ -192,6 +196,11 @@ async def _ask(desk: Desk, identity: Identity, operation: str, payload: Element,
     }
     if operation == "status":
         told: Any = await desk.status(identity.partner, asked)
+    elif operation in subscription_calls.CALLS:
+        asked["topics"] = [each.text or "" for each in payload.iter(f"{_PREFIX}topic")]
+        told = await to_thread.run_sync(
+            subscription_calls.perform, desk.hub, operation, identity.partner, asked
+        )
     else:
         told = await to_thread.run_sync(perform, desk.hub, operation, identity.partner, asked)
     if operation == "evidence":

@@ -20,9 +20,11 @@ from connectors.open_contract import schema_files, shape
 from connectors.open_contract.checking import checked_plain
 from exchange_api.open_contract import openapi
 from exchange_api.open_contract.rest import ASKED, GIVEN
+from exchange_api.open_contract.subscribing import PATH as SUBSCRIPTIONS
 from foundation.keys import KeyStore
 from foundation.settings import Settings
 from foundation.unit_of_work import unit_of_work
+from hub import subscription_calls
 from hub.applying import apply_due
 from hub.operations import OPERATIONS, TAKES
 from hub.pipeline import Hub
@@ -44,18 +46,20 @@ def test_the_files_of_the_contract_are_made_from_the_model() -> None:
 
 
 def test_every_operation_is_on_both_protocols() -> None:
-    by_rest = {*GIVEN.values(), *(operation for _, operation in ASKED), "batch"}
+    by_rest = {*GIVEN.values(), *(operation for _, operation in ASKED), "batch", *subscription_calls.CALLS}
     by_soap = set(schema_files.OPERATIONS)
     assert by_rest - {"messages"} == by_soap
-    assert set(OPERATIONS) | set(TAKES) | {"batch"} == by_rest
+    assert set(OPERATIONS) | set(TAKES) | {"batch"} | set(subscription_calls.CALLS) == by_rest
 
 
 def test_the_openapi_names_every_path() -> None:
     document = orjson.loads(openapi.document())
     patterns = [pattern for pattern, _ in ASKED]
     for path in document["paths"]:
-        assert path in GIVEN or any(
-            pattern.fullmatch(path.replace("{", "").replace("}", "")) for pattern in patterns
+        assert (
+            path in GIVEN
+            or path.startswith(SUBSCRIPTIONS)
+            or any(pattern.fullmatch(path.replace("{", "").replace("}", "")) for pattern in patterns)
         )
     jsonschema.Draft202012Validator.check_schema(document["components"]["schemas"]["Message"])
 
