@@ -33,7 +33,7 @@ class HeadLimited(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._head >= 0:
             self._head += len(data)
-            if self._head > MOST_HEAD_BYTES and len(data) <= MOST_HEAD_BYTES:
+            if self._head > MOST_HEAD_BYTES:
                 self.transport.write(_REFUSED)
                 self.transport.close()
                 return
