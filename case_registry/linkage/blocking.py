@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -36,32 +37,48 @@ class Rule:
         return edges[:-1][use], size[use]
 
 
-def rules(pieces: Mapping[str, Mapping[str, Piece]], rows: int) -> list[Rule]:
-    """Kinds of keys: pieces that may stand alone, and every two pieces of different fields."""
+def rules(
+    pieces: Mapping[str, Mapping[str, Piece]],
+    rows: int,
+    crowd: int = MAX_BLOCK,
+    wanted: Container[str] | None = None,
+) -> list[Rule]:
+    """Kinds of keys: pieces that may stand alone, and every two pieces of different fields.
+
+    `crowd`: keys that stand alone are crossed with others only where more rows than that have them.
+    `wanted`: names of the kinds to make; all where none is given.
+    """
     found = []
     named = [(label, name, piece) for label, own in pieces.items() for name, piece in own.items()]
     for place, (label, name, piece) in enumerate(named):
+        own = f"{label}: {name}"
         if piece.alone and len(piece.row):
-            rule = _rule(f"{label}: {name}", piece.row, piece.hash)
-            found.append(rule)
-            named[place] = (label, name, _crowded(piece))
+            if wanted is None or own in wanted:
+                found.append(_rule(own, piece.row, piece.hash))
+            named[place] = (label, name, _crowded(piece, crowd))
     for (first, name, one), (second, other_name, other) in combinations(named, 2):
-        if first != second and len(one.row) and len(other.row):
+        both = f"{first}: {name} + {second}: {other_name}"
+        if first != second and len(one.row) and len(other.row) and (wanted is None or both in wanted):
             row, key = _crossed(one, other, rows)
             if len(row):
-                found.append(_rule(f"{first}: {name} + {second}: {other_name}", row, key))
+                found.append(_rule(both, row, key))
     return found
 
 
-def _crowded(piece: Piece) -> Piece:
+def _crowded(piece: Piece, crowd: int) -> Piece:
     """What is left to cross with others of a piece that finds pairs by itself: the keys of too many rows."""
     _, place, times = np.unique(piece.hash, return_inverse=True, return_counts=True)
-    keep = times[place] > MAX_BLOCK
+    keep = times[place] > crowd
     return Piece(piece.row[keep], piece.hash[keep])
 
 
+@cache
+def _hash_of(name: str) -> np.uint64:
+    return np.uint64(hashes([name])[0])
+
+
 def _rule(name: str, row: Ints, key: Hashes) -> Rule:
-    key = mixed(key, hashes([name])[0])
+    key = mixed(key, _hash_of(name))
     order = np.lexsort((row, key))
     row, key = row[order], key[order]
     keep = (

@@ -18,6 +18,8 @@ from case_registry.linkage.days import NO_DAY, ordinal, read_day
 from case_registry.linkage.folding import amount, fold, has_han, identity, person_name, sound
 from case_registry.linkage.values import Array, Ints, Levels, Piece, Values, hashes, mixed, rows_of
 
+MANY = 20_000
+"""Texts from which comparing them is shared between the cores."""
 Study = Callable[[Values], None]
 Unequal = Callable[[Values, Values, Ints, Ints], Levels]
 Pieces = Callable[[Values], dict[str, Piece]]
@@ -41,7 +43,9 @@ def _texts(one: Values, other: Values, a: Ints, b: Ints) -> tuple[list[str], lis
 
 
 def _alike(one: list[str], other: list[str], scorer: Callable[..., float]) -> Array:
-    return np.asarray(cpdist(one, other, scorer=scorer, dtype=np.float32, workers=-1))
+    return np.asarray(
+        cpdist(one, other, scorer=scorer, dtype=np.float32, workers=-1 if len(one) > MANY else 1)
+    )
 
 
 # --- names ----------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from rapidfuzz.process import cpdist
 
 from case_registry.linkage.fields import SEPARATOR
 from case_registry.linkage.folding import digits, has_han, identity, is_missing, person_name, sound
+from case_registry.linkage.kinds import MANY
 from case_registry.linkage.values import (
     Array,
     Floats,
@@ -326,7 +327,9 @@ def _nearly(one: Group, other: Group, i: Ints, j: Ints, a: Ints, b: Ints, wide_i
             if k.size:
                 first, second, place = different_pairs(p[k], q[k], len(other.text))
                 u, v = [one.text[c] for c in first], [other.text[c] for c in second]
-                slip = np.asarray(cpdist(u, v, scorer=OSA.distance, score_cutoff=2, workers=-1))
+                slip = np.asarray(
+                    cpdist(u, v, scorer=OSA.distance, score_cutoff=2, workers=-1 if len(u) > MANY else 1)
+                )
                 near = [
                     (d <= 1 and min(len(s), len(t)) >= (2 if has_han(s) else 4)) or _holds(s, t)
                     for d, s, t in zip(slip, u, v, strict=True)
