@@ -34,6 +34,7 @@ from foundation.wss_envelope import (
     Security,
     ds,
     plain,
+    read_again,
     security_parts,
     unsafe,
     wsse,
@@ -128,9 +129,11 @@ def verify_parts(envelope: Envelope, parts: Security, der: bytes, key: PublicKey
         _invalid("signature value does not verify")
     digests = _check_references(signed_info, _targets(envelope, parts), f"{{{envelope.soap}}}Body")
     return Signed(
-        body=_again(digests[envelope.body]),
-        timestamp=_again(digests[parts.timestamp]),
-        username_token=_again(digests[parts.username_token]) if parts.username_token is not None else None,
+        body=read_again(digests[envelope.body]),
+        timestamp=read_again(digests[parts.timestamp]),
+        username_token=read_again(digests[parts.username_token])
+        if parts.username_token is not None
+        else None,
         body_digest=hashlib.sha256(digests[envelope.body]).hexdigest(),
         certificate=der,
         value=value,
@@ -179,7 +182,7 @@ def moment(parent: Element, name: str, path: str) -> datetime:
 
 def text_of(parent: Element, tag: str) -> str:
     """Text of the one child of that name; empty when there is none, or several."""
-    found = parent.findall(tag)
+    found = list(parent.iterchildren(tag))
     return "".join(map(str, found[0].itertext())).strip() if len(found) == 1 else ""
 
 
@@ -196,7 +199,9 @@ def _check_layout(parts: Security, signed_info: Element) -> Algorithm:
     children = [child.tag for child in parts.signature if isinstance(child.tag, str)]
     if children != [ds("SignedInfo"), ds("SignatureValue"), ds("KeyInfo")]:
         unsafe(_SIGNATURE_PATH, "other children", "SignedInfo, SignatureValue, KeyInfo")
-    reference = parts.signature.find(f"{ds('KeyInfo')}/{wsse('SecurityTokenReference')}/{wsse('Reference')}")
+    reference: Element | None = parts.signature
+    for step in (ds("KeyInfo"), wsse("SecurityTokenReference"), wsse("Reference")):
+        reference = next(reference.iterchildren(step), None) if reference is not None else None
     token_id = parts.token.get(WSU_ID)
     if reference is None or not token_id or reference.get("URI") != f"#{token_id}":
         unsafe(f"{_SIGNATURE_PATH}/KeyInfo", "no reference to the token", "the BinarySecurityToken beside it")
@@ -217,7 +222,7 @@ def _targets(envelope: Envelope, parts: Security) -> dict[str, Element]:
 
 def _check_references(signed_info: Element, targets: dict[str, Element], body: str) -> dict[Element, bytes]:
     digests: dict[Element, bytes] = {}
-    for reference in signed_info.findall(ds("Reference")):
+    for reference in signed_info.iterchildren(ds("Reference")):
         uri = reference.get("URI") or ""
         target = targets.get(uri[1:]) if uri.startswith("#") else None
         if target is None:
@@ -268,7 +273,7 @@ def _only_this(element: Element, wanted: str) -> None:
 
 
 def _only(parent: Element, name: str) -> Element:
-    found = parent.findall(ds(name))
+    found = list(parent.iterchildren(ds(name)))  # findall would run through Python for each step
     if len(found) != 1:
         unsafe(_SIGNATURE_PATH, f"{len(found)} × {name}", f"one {name}")
     return found[0]
@@ -283,9 +288,3 @@ def _base64(text: str, path: str) -> bytes:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         unsafe(path, "not base64", "base64")
-
-
-def _again(octets: bytes) -> Element:
-    """Parse signed bytes anew: text split by comments, say, reads as it was signed."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
-    return etree.fromstring(octets, parser)

@@ -7,6 +7,7 @@ wrapping attacks of McIntosh and Austel, 2005). Findings carry the standard's ow
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import NoReturn, cast
 
@@ -17,6 +18,7 @@ from schemas.soap import SOAP11, SOAP12
 from schemas.xml_safe import parse_xml
 
 Element = etree._Element
+_local = threading.local()
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
 _OASIS = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-"
@@ -108,22 +110,31 @@ def _security_of(header: Element, soap: str) -> Element | None:
 
 # Found by libxml2 itself: a loop over every element would cost more than the signature.
 _WITH_ATTRIBUTES = etree.XPath("//*[@*]")
-_WATCHED = etree.XPath(
-    "//a:Body | //a:Envelope | //b:Body | //b:Envelope | //w:Security",
-    namespaces={"a": SOAP11, "b": SOAP12, "w": WSSE},
-)
+_WATCHED = [f"{{{each}}}{name}" for each in (SOAP11, SOAP12) for name in ("Body", "Envelope")] + [
+    f"{{{WSSE}}}Security"
+]
 
 
 def _refuse_doubles(root: Element, body: Element, soap: str) -> None:
-    ids: set[str] = set()
-    for element in cast(list[Element], _WATCHED(root)):
+    for element in root.iter(*_WATCHED):
         _refuse_second(element, root, body, soap)
+    ids: set[str] = set()
     for element in cast(list[Element], _WITH_ATTRIBUTES(root)):
-        for value in _ids_of(element):
-            if value in ids:
-                unsafe(SECURITY_PATH, f"Id {value} twice", "each Id once")
-            ids.add(value)
-    if len(root.findall(f"{{{soap}}}Header/{{{WSSE}}}Security")) > 1:
+        for name, value in element.items():
+            if str(name).rpartition("}")[2] in _ID_NAMES:
+                if value in ids:
+                    unsafe(SECURITY_PATH, f"Id {value} twice", "each Id once")
+                ids.add(str(value))
+    if (
+        len(
+            [
+                each
+                for header in root.iterchildren(f"{{{soap}}}Header")
+                for each in header.iterchildren(wsse("Security"))
+            ]
+        )
+        > 1
+    ):
         unsafe(SECURITY_PATH, "a second Security", "one Security")
 
 
@@ -137,10 +148,6 @@ def _refuse_second(element: Element, root: Element, body: Element, soap: str) ->
         parent = element.getparent()
         if parent is None or parent.tag != f"{{{soap}}}Header" or parent.getparent() is not root:
             unsafe(SECURITY_PATH, "Security outside the Header", "one Security, child of the Header")
-
-
-def _ids_of(element: Element) -> list[str]:
-    return [str(value) for name, value in element.attrib.items() if str(name).rpartition("}")[2] in _ID_NAMES]
 
 
 def security_parts(security: Element) -> Security:
@@ -183,3 +190,18 @@ def _refuse(code: str, path: str, found: str, expected: str, partner_code: str =
 def plain(element: Element) -> str:
     """An element's name without its namespace."""
     return str(etree.QName(element).localname)
+
+
+def _parser() -> etree.XMLParser:
+    """This thread's parser; to make one costs more than to parse a Timestamp."""
+    if not hasattr(_local, "parser"):
+        _local.parser = etree.XMLParser(
+            resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
+        )
+    parser: etree.XMLParser = _local.parser
+    return parser
+
+
+def read_again(octets: bytes) -> Element:
+    """Parse signed bytes anew: text split by comments, say, reads as it was signed."""
+    return etree.fromstring(octets, _parser())
