@@ -40,6 +40,7 @@ PARTS = ("mimetype", "message.bin", "headers.json", "outcome.json", "receipt.jso
 BOUND = ("headers.json", "outcome.json", "receipt.json", "reply.bin")  # by their hash in the line's detail
 BLOCK = 256
 MAX_CONTAINER = 200_000_000
+SEARCHED = 16_000_000  # bytes from a part's end in which a changed byte is looked for
 NS = {"asic": "http://uri.etsi.org/02918/v1.2.1#", "ds": "http://www.w3.org/2000/09/xmldsig#"}
 SHA256_URI = "http://www.w3.org/2001/04/xmlenc#sha256"
 DIGESTS: dict[str, Any] = {
@@ -175,7 +176,7 @@ def _damage(part: str, content: bytes, crc: int) -> Finding:
     high = {value >> 24: index for index, value in enumerate(table)}
     bits = {value: index for index, value in enumerate(table)}
     trace = zlib.crc32(content) ^ crc
-    for at in range(len(content) - 1, -1, -1):
+    for at in range(len(content) - 1, max(-1, len(content) - 1 - SEARCHED), -1):
         if changed := bits.get(trace):
             return Finding(part, f"byte {at}", f"{content[at]:02x}; expected {content[at] ^ changed:02x}")
         index = high[trace >> 24]
@@ -218,10 +219,12 @@ def signed_content(
     """Content, signer's certificate and other certificates of a CMS signature that holds. Raises Broken."""
     try:
         return _signed_content(der, content)
-    except (IndexError, ValueError, TypeError) as error:
-        raise Broken(f"the structure cannot be read: {error}") from None
+    except Broken:
+        raise
     except InvalidSignature:
         raise Broken("the signature does not verify") from None
+    except Exception as error:  # the library has kinds of its own for what it cannot read
+        raise Broken(f"the structure cannot be read: {error}") from None
 
 
 def _signed_content(
@@ -291,7 +294,7 @@ def _issued(above: x509.Certificate, below: x509.Certificate) -> bool:
     try:
         below.verify_directly_issued_by(above)
         return above.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (InvalidSignature, ValueError, TypeError, x509.ExtensionNotFound):
+    except Exception:  # another name, another key, a signature or an extension that cannot be read
         return False
 
 
@@ -309,9 +312,10 @@ def check_stamp(
         )
         nonce = next((int.from_bytes(body, "big") for tag, body, _ in told[5:] if tag == 0x02), None)
         usage = own.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
-    except (IndexError, ValueError, x509.ExtensionNotFound) as error:
+        digest = DIGESTS.get(_nodes(algorithm[1])[0][1].hex())
+    except Exception as error:
         raise Broken(f"no time-stamp token: {error}") from None
-    if DIGESTS.get(_nodes(algorithm[1])[0][1].hex()) is not hashes.SHA256 or hashed[1] != imprint:
+    if digest is not hashes.SHA256 or hashed[1] != imprint:
         raise Broken("the time stamp is over something else")
     if not usage.critical or list(usage.value) != [ExtendedKeyUsageOID.TIME_STAMPING]:
         raise Broken("the signer's certificate is not one for time stamps")

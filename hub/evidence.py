@@ -30,6 +30,7 @@ CONTAINER = "application/vnd.etsi.asic-e+zip"
 # Messages of one run, and how many are held in memory at once.
 MOST_A_RUN = 20_000
 AT_ONCE = 200
+BYTES_AT_ONCE = 32_000_000
 
 _LINE = """
     l.id AS line_id, l.day, l.shard, l.no, l.at, l.kind, l.ref, l.digest, l.actor, l.detail, l.batch, l.leaf, l.hash,
@@ -104,8 +105,7 @@ def export(uow: UnitOfWork, ids: Sequence[UUID], way: Way = "in") -> Iterator[Ev
     """
     signer = evidence_signer(vault_of(uow).keys)
     batches: dict[int, _Batch] = {}
-    for start in range(0, len(ids), AT_ONCE):
-        some = list(ids[start : start + AT_ONCE])
+    for some in _portions(uow, ids, way):
         rows = uow.all(_IN if way == "in" else _OUT, ids=some)
         _load(uow, {row["batch"] for row in rows if row["batch"] is not None}, batches)
         for row in rows:
@@ -115,6 +115,27 @@ def export(uow: UnitOfWork, ids: Sequence[UUID], way: Way = "in") -> Iterator[Ev
                 yield Evidence(row["id"], "", b"", refused.findings[0])
         for gone in set(some) - {row["id"] for row in rows}:
             yield Evidence(gone, "", b"", Finding("NOT_FOUND", "id", str(gone), "a message of ours"))
+
+
+def _portions(uow: UnitOfWork, ids: Sequence[UUID], way: Way) -> Iterator[list[UUID]]:
+    """The ids in portions of at most AT_ONCE messages and, but for a single larger one, BYTES_AT_ONCE."""
+    size = "m.size" if way == "in" else "COALESCE(octet_length(m.content), 0)"
+    table = "inbox" if way == "in" else "outbox"
+    for start in range(0, len(ids), AT_ONCE):
+        some = list(ids[start : start + AT_ONCE])
+        rows = uow.all(
+            f"SELECT m.id, {size} AS size FROM exchange.{table} m WHERE m.id = ANY(:ids)", ids=some
+        )
+        sizes = {row["id"]: row["size"] for row in rows}
+        portion: list[UUID] = []
+        held = 0
+        for each in some:
+            if portion and held + sizes.get(each, 0) > BYTES_AT_ONCE:
+                yield portion
+                portion, held = [], 0
+            portion.append(each)
+            held += sizes.get(each, 0)
+        yield portion
 
 
 def evidence(uow: UnitOfWork, caller: Partner, asked: dict[str, Any]) -> bytes:
