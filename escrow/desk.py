@@ -84,7 +84,7 @@ def known_order(uow: UnitOfWork, rail_id: str, number: str) -> KnownOrder | None
         outcome_at=row["outcome_at"],
         sent_at=sent_at,
         statement_taken=row["proved_by"] is None
-        and day_taken(uow, rail_id, row["debit_account"], beijing_day(sent_at)),
+        and day_covered(uow, rail_id, row["debit_account"], beijing_day(sent_at)),
         told_done=row["outcome"] == "DONE" or rail_words.told_done(uow, rail_id, number),
     )
 
@@ -95,6 +95,21 @@ def day_taken(uow: UnitOfWork, rail_id: str, account: str, day: date) -> bool:
         uow.scalar(
             "SELECT EXISTS (SELECT 1 FROM escrow.statement WHERE rail = :rail AND account = :account AND kind = 'DAY'"
             " AND day >= :day)",
+            rail=rail_id, account=account, day=day,
+        )
+    )  # fmt: skip
+
+
+def day_covered(uow: UnitOfWork, rail_id: str, account: str, day: date) -> bool:
+    """Whether statements show what an account did on `day`: its own of that day or later, or its holder's of a later day.
+
+    A sub-account that did not move has no statement that day, the parent always has (bank contract, transport). The
+    parent's next night is waited for, so that a late statement of the sub-account has come before.
+    """
+    return bool(
+        uow.scalar(
+            "SELECT EXISTS (SELECT 1 FROM escrow.statement WHERE rail = :rail AND kind = 'DAY' AND (account = :account"
+            " AND day >= :day OR day > :day AND account = (SELECT number FROM escrow.custody WHERE rail = :rail)))",
             rail=rail_id, account=account, day=day,
         )
     )  # fmt: skip

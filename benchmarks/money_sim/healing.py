@@ -13,7 +13,7 @@ from benchmarks.money_sim.scene import Scene
 from hub import reconciling
 from sandbox.bank import settings as bank_settings
 
-ROUNDS = 14
+ROUNDS = 20
 
 
 class Healing:
