@@ -20,6 +20,7 @@ from console import (
     orders,
     reconciliation,
     repairs,
+    sharing,
     subscriptions,
     suspense,
     watch,
@@ -50,6 +51,7 @@ ROOMS = (
     exchange,
     exchange_partners,
     repairs,
+    sharing,
     subscriptions,
     catalogue,
 )

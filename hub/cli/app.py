@@ -7,7 +7,19 @@ import sys
 import typer
 from sqlalchemy.exc import OperationalError
 
-from hub.cli import disputes, doctor, evidence, ingest, linking, partner, partners, sandbox, status, stories
+from hub.cli import (
+    disputes,
+    doctor,
+    evidence,
+    ingest,
+    linking,
+    partner,
+    partners,
+    sandbox,
+    sharing,
+    status,
+    stories,
+)
 from hub.context import NoDatabase
 
 app = typer.Typer(
@@ -31,6 +43,7 @@ app.command("story", help="Play stories through the real wire. 演练故事。")
 
 app.add_typer(partner.app, name="partner")
 app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(sharing.app, name="sharing")
 app.add_typer(evidence.app, name="evidence")
 
 
