@@ -37,8 +37,12 @@ class Call:
     certificate: bytes | None = None
 
 
-def identify(directory: Directory, call: Call, now: datetime) -> Identity:
-    """Who calls. ``now`` is the hub's time.
+def identify(
+    directory: Directory, call: Call, now: datetime, hosts: frozenset[str] = frozenset()
+) -> Identity:
+    """Who calls. ``now`` is the hub's time; ``hosts`` the names under which this hub is called, empty: any.
+
+    A request that was signed for another hub, a sandbox say, is not taken here although its key is known.
 
     The signature is checked; that it was not used before is for the caller to ask with ``replays.once``, in the
     transaction that stores the message. Raises Refused with a code that says why: SIGNATURE_MISSING, CERT_UNKNOWN,
@@ -52,7 +56,7 @@ def identify(directory: Directory, call: Call, now: datetime) -> Identity:
     if call.certificate is not None:
         keys.append(_in_force(directory.tls.get(call.certificate), now, "tls", _print_of(call.certificate)))
     if http_signature.is_signed(call.parts):
-        key, proof = _by_http(directory, call.parts, now)
+        key, proof = _by_http(directory, call.parts, now, hosts)
         keys.append(key)
     if call.protocol == "soap":
         envelope = take_apart(call.parts.body, max_bytes=_most_bytes(directory, keys))
@@ -77,8 +81,14 @@ def _most_bytes(directory: Directory, keys: list[Key]) -> int:
     )
 
 
-def _by_http(directory: Directory, parts: Parts, now: datetime) -> tuple[Key, Proof]:
+def _by_http(directory: Directory, parts: Parts, now: datetime, hosts: frozenset[str]) -> tuple[Key, Proof]:
     told = http_signature.claimed(parts)
+    host = http_signature.authority_of(parts)
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    if hosts and name not in hosts:
+        raise Refused(
+            Finding("SIGNATURE_INVALID", "header Host", host[:100], f"one of {', '.join(sorted(hosts))}")
+        )
     key = _in_force(directory.http.get(told.key_id), now, "http", told.key_id)
     http_signature.check(parts, told, key.public, now)
     path = "header Signature-Input nonce"

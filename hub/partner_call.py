@@ -42,10 +42,7 @@ def call(hub: Hub, uow: UnitOfWork, partner_id: str) -> list[dict[str, Any]]:
 
 
 def _steps(hub: Hub, uow: UnitOfWork, partner_id: str) -> Iterator[Step]:
-    if partner_id in all_connectors():
-        address = hub.settings.partner_url(partner_id)
-    else:
-        address = str(partners.partner(uow, partner_id)["addresses"].get("deliver", ""))
+    address = _address(hub, uow, partner_id)
     told = urlsplit(address)
     if told.scheme not in ("http", "https") or not told.hostname:
         yield Step(
@@ -67,6 +64,18 @@ def _steps(hub: Hub, uow: UnitOfWork, partner_id: str) -> Iterator[Step]:
         if not shaken.ok:
             return
     yield _answer(hub, uow, partner_id, address)
+
+
+def _address(hub: Hub, uow: UnitOfWork, partner_id: str) -> str:
+    """Where we call it: an adapter's address, the one that was entered, or that of its oldest webhook in force."""
+    if partner_id in all_connectors():
+        return hub.settings.partner_url(partner_id)
+    entered = partners.partner(uow, partner_id)["addresses"].get("deliver", "")
+    webhook = uow.scalar(
+        "SELECT address FROM exchange.subscription WHERE partner = :p AND kind = 'webhook' AND state = 'ACTIVE'"
+        " ORDER BY created_at LIMIT 1", p=partner_id,
+    )  # fmt: skip
+    return str(entered or webhook or "")
 
 
 def _reach(host: str, port: int) -> Step:

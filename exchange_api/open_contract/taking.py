@@ -47,6 +47,8 @@ class Desk:
         self.standing = Standing(hub)
         self.rate = Rate()
         self.inside = Inside()
+        # In production a request must have been signed for this hub by name; a sandbox is called by any.
+        self._hosts = frozenset() if hub.settings.sandbox else frozenset(hub.settings.tls_names)
         self.key: ReceiptKey = receipt_key(hub.settings.key_dir)
         self._line: Together[Given, Taken] = Together(hub, self._take, "take", MOST_TOGETHER, WAITING)
         self._asked: Together[tuple[str, Plain], Plain | None] = Together(
@@ -71,7 +73,7 @@ class Desk:
     def identify(self, request: Request, protocol: Literal["rest", "soap"]) -> Identity:
         """Who calls, within its rate and its calls at once; ``door`` tells when it was answered. Raises Refused."""
         call = Call(protocol, request.parts, request.certificate)
-        found = identify(self.standing.directory(), call, self.standing.now())
+        found = identify(self.standing.directory(), call, self.standing.now(), self._hosts)
         goes, left, wait = self.rate.take(found.partner)
         request.extra = self.rate.headers(found.partner, left, wait)
         if not goes:
