@@ -10,13 +10,16 @@ import typer
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from foundation.cades import EVIDENCE_KEY
 from foundation.database import make_engine
+from foundation.envelope import STORAGE_KEY
 from foundation.keys import KeyMissing
 from foundation.settings import settings
 from hub import migrate
 from hub.cli.output import print_json, table
 from hub.context import hub_of_process
 from hub.health import health
+from hub.sealing import UNSTAMPED_LONGEST_S
 
 ROOM_NEEDED = 2 * 1024**3
 
@@ -64,11 +67,18 @@ def _examine():  # type: ignore[no-untyped-def]
     yield _finding("broker", bool(found.amqp_url), found.amqp_url.split("@")[-1] or "none",
                    "works without one (LISTEN/NOTIFY), slower to wake; apt-get install rabbitmq-server")  # fmt: skip
     try:
-        hub.keys.certificate("hub")
+        for name in ("hub", EVIDENCE_KEY):
+            hub.keys.certificate(name)
+        hub.keys.secret(STORAGE_KEY)
         yield _finding("keys", True, str(found.key_dir.name), "")
     except KeyMissing as missing:
         yield _finding("keys", False, str(missing), "start ./run once: it makes the keys")
     state = health(hub)
+    waits = state["journal"]["unstamped_s"]
+    told = f"{state['journal']['unstamped']} batches wait, the oldest {waits:.0f} s"
+    stamped = bool(found.tsa_url) and waits <= UNSTAMPED_LONGEST_S
+    yield _finding("time stamps", stamped, told if found.tsa_url else "no authority is configured",
+                   "is the authority of CONCORD_TSA_URL there? Sealing goes on, stamps follow")  # fmt: skip
     for name, mend in (
         ("inbox_waiting", "is the worker running? ./run starts it"),
         ("quarantined", "console → 交换日志: look at the message and repair or refuse it"),
