@@ -49,7 +49,7 @@ class Window:
 
 def run(*, quick: bool, seed: int) -> Result:
     """One run: REST, SOAP, status queries, and the bare store of the same bytes."""
-    seconds, warm, short = (2.0, 0.5, 1.0) if quick else (60.0, 5.0, 10.0)
+    seconds, warm, short = (1.5, 0.5, 0.5) if quick else (60.0, 5.0, 10.0)
     with running() as hub:
         windows = {protocol: _window(hub, protocol, warm, seconds, seed) for protocol in ("rest", "soap")}
         statuses = _statuses(hub, short, seed)

@@ -7,6 +7,7 @@ import uvicorn
 from exchange_api import quiet_log
 from exchange_api.app import make_app
 from exchange_api.head_limit import HeadLimited
+from foundation.collecting import collect_seldom
 from hub.context import hub_of_process
 
 
@@ -14,8 +15,10 @@ def main() -> None:
     """Serve until SIGTERM."""
     quiet_log.set_up()
     hub = hub_of_process()
+    app = make_app(hub)
+    collect_seldom()
     uvicorn.run(
-        make_app(hub),
+        app,
         host="127.0.0.1",
         port=hub.settings.port("api"),
         log_config=None,

@@ -14,6 +14,7 @@ import threading
 import orjson
 
 from foundation import broker, inbox
+from foundation.collecting import collect_seldom
 from foundation.unit_of_work import unit_of_work
 from foundation.wire import Wire
 from hub import payments
@@ -142,6 +143,7 @@ def main() -> None:
     # A line a call, with the partner's address and what is asked in it: too many, and not for a log.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     worker = Worker(hub_of_process())
+    collect_seldom()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: (worker.stop.set(), worker.woken()))
     worker.run()
