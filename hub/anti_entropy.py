@@ -13,11 +13,13 @@ from typing import Any
 from uuid import UUID
 
 from foundation import outbox
+from foundation.actors import SYSTEM
+from foundation.clock import clock_now
 from foundation.journal import raise_alarm
 from foundation.unit_of_work import UnitOfWork, unit_of_work
 from foundation.wire import Wire
 from hub import comparison_repair
-from hub.comparing import AnswerBroken, Compared, compare
+from hub.comparing import EDGE, AnswerBroken, Compared, compare
 from hub.comparison_client import Ask, TheirHoldings, ask_of, comparing_partners
 from hub.holdings import OurHoldings
 from hub.pipeline import Hub
@@ -91,10 +93,8 @@ def compare_with(hub: Hub, partner: str, ask: Ask, since: date, until: date) -> 
 def _one_way(hub: Hub, partner: str, ask: Ask, way: Way, since: date, until: date) -> Compared:
     """One snapshot of ours against their answers, without holding up anyone who writes."""
     with hub.engine.connect().execution_options(isolation_level="REPEATABLE READ") as conn, conn.begin():
-        from foundation.actors import SYSTEM
-        from foundation.clock import clock_now
-
         ours = OurHoldings(UnitOfWork(conn, SYSTEM, clock_now(conn)), partner, way)
+        ours.gather(str(since - EDGE), str(until + EDGE))
         return compare(ours, TheirHoldings(ask, way), since, until, here=ours.here)
 
 

@@ -25,6 +25,8 @@ from schemas.holdings import (
 )
 
 MOST_ROWS = 4_000_000
+# Looked at on each end: a message near midnight may count on the other day for the other side.
+EDGE = timedelta(days=1)
 
 
 class Side(Protocol):
@@ -63,7 +65,7 @@ def compare(
     A message that one side counts on the day before or after is no difference: a day on each end is looked at for it.
     Raises AnswerBroken, and whatever the other side raises when it is away.
     """
-    first, last = str(since - timedelta(days=1)), str(until + timedelta(days=1))
+    first, last = str(since - EDGE), str(until + EDGE)
     mine, other = ours.days(first, last), theirs.days(first, last)
     told = Compared(calls=1, rows=len(other))
     if any(not first <= day <= last for day in other):
