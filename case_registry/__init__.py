@@ -29,6 +29,7 @@ from case_registry.listing import Filters, Page, factor_list, find_disputes, my_
 from case_registry.machines import MACHINES
 from case_registry.outside_facts import clear_flag, escrow_summary, set_flag, set_notices_owed
 from case_registry.reading import dispute
+from case_registry.rebuilding import Rebuilt, rebuild_page
 from case_registry.recording import record, retract_message
 from case_registry.recording_many import record_many
 from case_registry.referrals import draft as draft_referral
@@ -65,6 +66,7 @@ __all__ = [
     "NotAllowed",
     "NotRecorded",
     "Page",
+    "Rebuilt",
     "RecordResult",
     "Source",
     "Spoken",
@@ -92,6 +94,7 @@ __all__ = [
     "override_grade",
     "parked_count",
     "proposals",
+    "rebuild_page",
     "rebuilt_hash",
     "recall_referral",
     "record",

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import case_registry
+from foundation.database import make_engine
 from foundation.settings import ROOT
 from foundation.unit_of_work import unit_of_work
 from hub.context import hub_of_process
@@ -17,6 +20,8 @@ from hub.pipeline import Hub
 from schemas.claims import Claim, PartyClaim, Record, Reference
 
 SEED = 1
+COMMIT_EVERY = 20_000
+Told = tuple[case_registry.Source, list[Record]]
 GENERATE_WITHIN_S = 3600
 
 
@@ -44,9 +49,9 @@ def load_history(count: int, hub: Hub | None = None) -> dict[str, Any]:
         cwd=ROOT,
         timeout=GENERATE_WITHIN_S,
     )
+    loaded = load_told(hub.settings.database_url, _records(folder))
     with unit_of_work(hub.engine) as uow:
-        loaded = case_registry.bulk_load(uow, _records(folder))
-        result = {"disputes": count, "seed": SEED, **loaded}
+        result = {"seed": SEED, **loaded, "disputes": count}
         uow.execute(
             "INSERT INTO exchange.job_run (id, job, started_at, finished_at, ok, result) VALUES"
             " (:id, 'history', :now, clock_timestamp(), true, CAST(:result AS jsonb))",
@@ -55,6 +60,21 @@ def load_history(count: int, hub: Hub | None = None) -> dict[str, Any]:
             result=json.dumps(result, default=str),
         )
     return {"loaded": count, **loaded}
+
+
+def load_told(database_url: str, told: Iterable[Told]) -> dict[str, int]:
+    """Load history, a commit every COMMIT_EVERY tellings; what was loaded before a failure is found again by its digest.
+
+    Returns counts: records, cases, disputes founded, and records of cases that were there before (`again`).
+    """
+    engine = make_engine(database_url, pool_size=1, timeout_ms=0)
+    counts: Counter[str] = Counter(records=0, cases=0, disputes=0, again=0)
+    waiting = iter(told)
+    while part := list(islice(waiting, COMMIT_EVERY)):
+        with unit_of_work(engine) as uow:
+            counts.update(case_registry.bulk_load(uow, part))
+    engine.dispose()
+    return dict(counts)
 
 
 def _records(folder: Path) -> Iterator[tuple[case_registry.Source, list[Record]]]:
