@@ -12,7 +12,7 @@ from benchmarks.__main__ import built
 from benchmarks.result import KEYS
 from tests.platform.tree import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("name", built())
