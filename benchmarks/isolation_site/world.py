@@ -17,6 +17,7 @@ from pathlib import Path
 
 import httpx
 import orjson
+import psutil
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import Engine
@@ -84,6 +85,19 @@ class World:
         if partner != FAULTY:
             self.sent[made] = time.time()
 
+    def warm(self) -> None:
+        """Wait until the deliverer has come up and delivered something. Raises TimeoutError."""
+        self.owe(GOOD[0])
+        until = time.monotonic() + READY_S
+        while (
+            not self.sent.keys()
+            & orjson.loads(httpx.get(f"http://127.0.0.1:{self.site}/arrived").content).keys()
+        ):
+            if time.monotonic() > until:
+                raise TimeoutError("nothing was delivered")
+            time.sleep(0.05)
+        self.sent.clear()
+
     def call(self, client: httpx.Client) -> None:
         """A signed status query of another partner."""
         target = "/open/v1/messages/none"
@@ -115,6 +129,28 @@ class World:
             uow.execute("UPDATE exchange.outbox SET state = 'DEAD' WHERE state IN ('WAITING', 'SENDING')")
             uow.execute("UPDATE exchange.partner_state SET failures = 0, open_until = NULL")
         return waits, calls
+
+
+def shares(world: World, seconds: float) -> str:
+    """Share of both cores that each process took over ``seconds``, the busiest first."""
+    took: dict[str, float] = {}
+    for process in world.processes:
+        spent = psutil.Process(process.pid).cpu_times()
+        took[str(process.args[2])] = spent.user + spent.system  # type: ignore[index]
+    with world.engine.connect() as conn:
+        backend = conn.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    postmaster = psutil.Process(backend).parent()
+    assert postmaster is not None
+    living = [each.cpu_times() for each in (postmaster, *postmaster.children())]
+    ended = postmaster.cpu_times()
+    took["PostgreSQL"] = (
+        sum(each.user + each.system for each in living) + ended.children_user + ended.children_system
+    )
+    own = psutil.Process().cpu_times()
+    took["who owes and calls"] = own.user + own.system
+    cores = psutil.cpu_count() or 1
+    listed = sorted(took.items(), key=lambda each: -each[1])
+    return ", ".join(f"{name} {100 * spent / seconds / cores:.0f} %" for name, spent in listed)
 
 
 @contextmanager
