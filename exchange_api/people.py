@@ -37,9 +37,15 @@ def caller(request: Request, token: Annotated[str, Depends(bearer)]) -> Actor:
     return actor
 
 
-def work(request: Request, actor: Annotated[Actor, Depends(caller)]) -> Iterator[UnitOfWork]:
-    """One unit of work per request, by the person who calls; committed before the answer leaves."""
-    with unit_of_work(hub_of(request).engine, actor) as uow:
+def work(request: Request, token: Annotated[str, Depends(bearer)]) -> Iterator[UnitOfWork]:
+    """One unit of work per request, by the person who calls; committed before the answer leaves. Raises NotLoggedIn.
+
+    Who calls is looked up in it: a transaction of its own would cost as much as the answer."""
+    with unit_of_work(hub_of(request).engine) as uow:
+        actor = session_actor(uow, token)
+        if actor is None:
+            raise NotLoggedIn
+        uow.actor = actor
         yield uow
 
 
