@@ -142,36 +142,32 @@ SELECT credit_account, credit_seq, 'C', t.*, cr_debits_pending, cr_debits_posted
 CREATE TRIGGER account_is_fixed BEFORE UPDATE OF id, user_data_128, user_data_64, user_data_32, ledger, "timestamp", no, code
     ON escrow.ledger_account FOR EACH ROW EXECUTE FUNCTION exchange.refuse_change();
 
--- An account moves only as its postings say: as many as its number rose by, summing to what its balances moved by, the
--- last of them holding its new head. Old and new are paired by sorting: a plan that joins them turns quadratic in a batch.
+-- An account stands only where a later posting of its own left it; without one, nothing but closed and frozen may change.
+-- (That postings sum to what they move is their check constraints' and the proof's; a plan that adds them up here costs more
+-- than the engine.) Old and new are paired by sorting: a plan that joins them turns quadratic in a batch.
 CREATE FUNCTION escrow.guard_ledger_account() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     wrong text;
 BEGIN
     SELECT n.id::text INTO wrong
-      FROM (SELECT r.*, lag(r.last_seq) OVER w AS o_seq, lag(r.dp) OVER w AS o_dp, lag(r.d) OVER w AS o_d,
-                   lag(r.cp) OVER w AS o_cp, lag(r.c) OVER w AS o_c, lag(r.head) OVER w AS o_head, lag(r.flags) OVER w AS o_flags
+      FROM (SELECT r.*, lag(r.last_seq) OVER w AS o_seq, lag(r.flags) OVER w AS o_flags,
+                   lag(ROW(r.dp, r.d, r.cp, r.c, r.head)) OVER w AS o_stands
               FROM (SELECT id, 0 AS is_new, last_seq, debits_pending AS dp, debits_posted AS d, credits_pending AS cp,
                            credits_posted AS c, head, flags FROM old_rows
                     UNION ALL
                     SELECT id, 1, last_seq, debits_pending, debits_posted, credits_pending, credits_posted, head, flags
                       FROM new_rows) r
             WINDOW w AS (PARTITION BY r.id ORDER BY r.is_new)) n
-     CROSS JOIN LATERAL (
-        SELECT count(*) AS parts, coalesce(sum(p.dp), 0) AS dp, coalesce(sum(p.d), 0) AS d, coalesce(sum(p.cp), 0) AS cp,
-               coalesce(sum(p.c), 0) AS c, max(p.hash) FILTER (WHERE p.seq = n.last_seq) AS head
-          FROM (SELECT debit_seq AS seq, CASE kind WHEN 'HOLD' THEN amount ELSE -released END AS dp,
-                       CASE WHEN kind IN ('MOVE', 'POST') THEN amount ELSE 0 END AS d, 0 AS cp, 0 AS c, debit_hash AS hash
-                  FROM escrow.ledger_transfer t
-                 WHERE t.debit_account = n.id AND t.debit_seq > n.o_seq AND t.debit_seq <= n.last_seq
-                UNION ALL
-                SELECT credit_seq, 0, 0, CASE kind WHEN 'HOLD' THEN amount ELSE -released END,
-                       CASE WHEN kind IN ('MOVE', 'POST') THEN amount ELSE 0 END, credit_hash
-                  FROM escrow.ledger_transfer t
-                 WHERE t.credit_account = n.id AND t.credit_seq > n.o_seq AND t.credit_seq <= n.last_seq) p) s
-     WHERE n.is_new = 1 AND (s.parts <> n.last_seq - n.o_seq OR s.dp <> n.dp - n.o_dp OR s.d <> n.d - n.o_d
-        OR s.cp <> n.cp - n.o_cp OR s.c <> n.c - n.o_c OR (n.last_seq = n.o_seq AND n.head <> n.o_head)
-        OR (n.last_seq > n.o_seq AND s.head IS DISTINCT FROM n.head) OR (n.flags # n.o_flags) & ~65568 <> 0)
+     WHERE n.is_new = 1 AND (n.last_seq < n.o_seq OR (n.flags # n.o_flags) & ~65568 <> 0
+        OR CASE WHEN n.last_seq = n.o_seq THEN ROW(n.dp, n.d, n.cp, n.c, n.head) <> n.o_stands
+           ELSE NOT EXISTS (SELECT FROM escrow.ledger_transfer t
+                             WHERE t.debit_account = n.id AND t.debit_seq = n.last_seq AND t.debit_hash = n.head
+                               AND (t.dr_debits_pending, t.dr_debits_posted, t.dr_credits_pending, t.dr_credits_posted)
+                                   = (n.dp, n.d, n.cp, n.c))
+            AND NOT EXISTS (SELECT FROM escrow.ledger_transfer t
+                             WHERE t.credit_account = n.id AND t.credit_seq = n.last_seq AND t.credit_hash = n.head
+                               AND (t.cr_debits_pending, t.cr_debits_posted, t.cr_credits_pending, t.cr_credits_posted)
+                                   = (n.dp, n.d, n.cp, n.c)) END)
      LIMIT 1;
     IF wrong IS NOT NULL THEN
         PERFORM escrow.fail('ACCOUNT_FOLLOWS_POSTINGS', wrong);

@@ -30,20 +30,18 @@ BEGIN
         ELSE 46 END;
 END $$;
 
--- Create transfers, in their order; each gets its code and its time. Column arrays of one length; NULL: all zero.
--- `amounts` -1: more than the ledger holds. `refused`: codes that the caller found already (0: none). Holds that are due
--- expire first, as events of their own. One function, and long: each call of another would cost as much as an event.
-CREATE FUNCTION escrow.ledger_create_transfers(
+-- The work of `ledger_create_transfers`. One function, and long: each call of another would cost as much as an event.
+-- Raises unique_violation when an id comes to be there while this waits for its locks: then it is to be done again.
+CREATE FUNCTION escrow.ledger_apply_transfers(
     ids uuid[], debits uuid[], credits uuid[], amounts bigint[], pendings uuid[], d128s uuid[], d64s bigint[], d32s bigint[],
     waits bigint[], books bigint[], marks int[], asks int[], refused int[], OUT codes int[], OUT stamps bigint[]
-) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, escrow, pg_temp SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off AS $$
+) LANGUAGE plpgsql AS $$
 DECLARE
     none constant uuid := '00000000-0000-0000-0000-000000000000';
     every constant uuid := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
     most constant bigint := 9223372036854775807;
     n int := coalesce(cardinality(ids), 0);
-    dims text;
+    dims text; named boolean;
     due int := 0;                          -- how many of the events are expiries, put first
     due_ids uuid[];
     now_ns bigint := (extract(epoch FROM exchange.now()) * 1000000)::bigint * 1000;
@@ -51,22 +49,18 @@ DECLARE
     -- holds that events name, as stored (h_), by event; slot of a hold: where its state is kept while this runs
     h_dr uuid[]; h_cr uuid[]; h_amount bigint[]; h_flags int[]; h_book bigint[]; h_mark int[]; h_expires bigint[];
     h_kind text[]; h_128 uuid[]; h_64 bigint[]; h_32 bigint[]; h_last text[]; h_rest bigint[]; first_of int[];
-    s_rest bigint[]; s_end text[];
+    s_rest bigint[]; s_end text[]; hold_of int[]; -- hold_of: the row of an event's hold, if this batch made it
     same int[]; pend_at int[];             -- the event before with this id; the event before that is the hold
     there int[]; failed int[];             -- events whose id is stored; whose id failed before
     accounts uuid[]; kd int[]; kc int[];   -- accounts by id; which of them an event debits and credits
     a_id uuid[]; a_dp bigint[]; a_d bigint[]; a_cp bigint[]; a_c bigint[]; a_seq bigint[]; a_head bytea[]; a_flags int[];
     a_book bigint[]; was_seq bigint[];
-    -- what the accepted events leave, `o` of them; at_o: where an event's is
-    o int := 0; at_o int[]; o_id uuid[]; o_pend uuid[]; o_wait bigint[]; o_f int[]; o_stamp bigint[]; o_hold int[];
-    o_dr uuid[]; o_cr uuid[]; o_amount bigint[]; o_released bigint[]; o_rest bigint[]; o_expires bigint[]; o_book bigint[];
-    o_mark int[]; o_128 uuid[]; o_64 bigint[]; o_32 bigint[]; o_kind text[]; o_dseq bigint[]; o_cseq bigint[];
-    o_ddp bigint[]; o_dd bigint[]; o_dcp bigint[]; o_dc bigint[]; o_cdp bigint[]; o_cd bigint[]; o_ccp bigint[]; o_cc bigint[];
-    o_dhash bytea[]; o_chash bytea[]; lost int[];
+    -- the rows of the accepted events, `o` of them; at_o: which row is an event's
+    o int := 0; at_o int[]; o_rows escrow.ledger_transfer[]; lost int[];
     chain int := 0; chain_o int; broken boolean := false; undo int := 0;
     u_k int[]; u_dp bigint[]; u_d bigint[]; u_cp bigint[]; u_c bigint[]; u_seq bigint[]; u_head bytea[]; u_flags int[];
     u_slot int[]; u_rest bigint[]; u_end text[];
-    i int; j int; x int; f int; code int; d int; c int; slot int; df int; cf int;
+    i int; j int; f int; code int; d int; c int; slot int; df int; cf int;
     id uuid; pend uuid; dr uuid; cr uuid; amount bigint; released bigint; rest bigint; book bigint; mark int;
     d128 uuid; d64 bigint; d32 bigint; wait bigint; stamp bigint; expires bigint; kind text; over boolean; says bytea;
     has_timeout boolean := false; ends_timeout boolean := false;
@@ -85,6 +79,7 @@ BEGIN
         AND coalesce(array_dims(waits), dims) = dims AND coalesce(array_dims(refused), dims) = dims) IS NOT TRUE THEN
         RAISE EXCEPTION 'LEDGER_COLUMNS: each column has one value for each event' USING ERRCODE = 'array_subscript_error';
     END IF;
+    named := pendings IS NOT NULL;         -- any hold
     d128s := coalesce(d128s, array_fill(none, ARRAY[n])); d64s := coalesce(d64s, array_fill(0::bigint, ARRAY[n]));
     d32s := coalesce(d32s, array_fill(0::bigint, ARRAY[n])); waits := coalesce(waits, array_fill(0::bigint, ARRAY[n]));
     pendings := coalesce(pendings, array_fill(none, ARRAY[n])); refused := coalesce(refused, array_fill(0, ARRAY[n]));
@@ -92,7 +87,7 @@ BEGIN
         due_ids := array(SELECT q.transfer FROM escrow.ledger_due q WHERE q.expires_at <= now_ns
                           ORDER BY q.expires_at, q.transfer LIMIT 8192);
         due := cardinality(due_ids);
-        n := n + due;
+        n := n + due; named := true;
         ids := array(SELECT gen_random_uuid() FROM generate_series(1, due)) || ids;
         pendings := due_ids || pendings;
         debits := array_fill(none, ARRAY[due]) || debits; credits := array_fill(none, ARRAY[due]) || credits;
@@ -107,15 +102,19 @@ BEGIN
         RETURN;
     END IF;
 
-    -- 1. The holds that are named: what they are never changes, so it is read before anything is locked.
-    IF n > 1 OR pendings[1] <> none THEN
+    -- 1. The holds that are named and the ids that are there: what they are never changes, so it is read before anything
+    -- is locked; an id that comes later makes the insert fail.
+    IF named THEN
         SELECT array_agg(h.debit_account), array_agg(h.credit_account), array_agg(h.amount), array_agg(h.flags),
                array_agg(h.ledger), array_agg(h.code), array_agg(h.expires_at), array_agg(h.kind),
                array_agg(h.user_data_128), array_agg(h.user_data_64), array_agg(h.user_data_32)
           INTO h_dr, h_cr, h_amount, h_flags, h_book, h_mark, h_expires, h_kind, h_128, h_64, h_32
-          FROM (SELECT t.* FROM unnest(pendings) WITH ORDINALITY u(id, i)
+          FROM (SELECT t.debit_account, t.credit_account, t.amount, t.flags, t.ledger, t.code, t.expires_at, t.kind,
+                       t.user_data_128, t.user_data_64, t.user_data_32 FROM unnest(pendings) WITH ORDINALITY u(id, i)
                   LEFT JOIN escrow.ledger_transfer t ON u.id <> none AND t.id = u.id AND t.kind <> 'EXPIRE' ORDER BY u.i) h;
     END IF;
+
+    SELECT array_agg(u.i::int) INTO there FROM unnest(ids) WITH ORDINALITY u(id, i) JOIN escrow.ledger_transfer t ON t.id = u.id;
 
     -- 2. The accounts, each once, in the order of their ids: locked in that order, so no two calls wait in a ring.
     IF n = 1 THEN
@@ -128,9 +127,15 @@ BEGIN
           INTO kd, kc, accounts
           FROM (SELECT w.i, w.side, w.acc, (dense_rank() OVER (ORDER BY w.acc))::int AS k,
                        w.acc IS DISTINCT FROM lag(w.acc) OVER (ORDER BY w.acc) AS first
-                  FROM (SELECT u.i, 0 AS side, coalesce(u.h, u.a) AS acc FROM unnest(h_dr, debits) WITH ORDINALITY u(h, a, i)
+                  FROM (SELECT u.i, 0 AS side, coalesce(h_dr[u.i], u.a) AS acc FROM unnest(debits) WITH ORDINALITY u(a, i)
                         UNION ALL
-                        SELECT u.i, 1, coalesce(u.h, u.a) FROM unnest(h_cr, credits) WITH ORDINALITY u(h, a, i)) w) r;
+                        SELECT u.i, 1, coalesce(h_cr[u.i], u.a) FROM unnest(credits) WITH ORDINALITY u(a, i)) w) r;
+    END IF;
+    IF n > 1 AND NOT named THEN
+        SELECT array_agg(r.prev) INTO same
+          FROM (SELECT lag(u.i::int) OVER (PARTITION BY u.id ORDER BY u.i) AS prev
+                  FROM unnest(ids) WITH ORDINALITY u(id, i) ORDER BY u.i) r;
+    ELSIF n > 1 THEN
         SELECT array_agg(r.prev ORDER BY r.i) FILTER (WHERE r.ref = 0), array_agg(r.prev ORDER BY r.i) FILTER (WHERE r.ref = 1),
                array_agg(r.first_ref ORDER BY r.i) FILTER (WHERE r.ref = 1)
           INTO same, pend_at, first_of
@@ -158,9 +163,10 @@ BEGIN
     END IF;
     was_seq := a_seq;
 
-    -- 3. Under the locks: which ids are there, which failed, how far the holds are, and the time after all before.
-    SELECT array_agg(u.i::int) INTO there FROM unnest(ids) WITH ORDINALITY u(id, i) JOIN escrow.ledger_transfer t ON t.id = u.id;
-    SELECT array_agg(u.i::int) INTO failed FROM unnest(ids) WITH ORDINALITY u(id, i) JOIN escrow.ledger_failed t ON t.id = u.id;
+    -- 3. Under the locks: which ids failed, how far the holds are, and the time after all before.
+    IF EXISTS (SELECT FROM escrow.ledger_failed) THEN
+        SELECT array_agg(u.i::int) INTO failed FROM unnest(ids) WITH ORDINALITY u(id, i) JOIN escrow.ledger_failed t ON t.id = u.id;
+    END IF;
     IF h_dr IS NOT NULL THEN
         SELECT array_agg(r.kind ORDER BY u.i), array_agg(r.rest ORDER BY u.i) INTO h_last, h_rest
           FROM unnest(pendings) WITH ORDINALITY u(id, i)
@@ -168,7 +174,7 @@ BEGIN
                               WHERE u.id <> none AND t.pending_id = u.id ORDER BY t.debit_seq DESC LIMIT 1) r ON true;
     END IF;
     base := greatest(now_ns, (SELECT max(t.timestamp) FROM escrow.ledger_transfer t));
-    at_o := array_fill(NULL::int, ARRAY[n]);
+    at_o := array_fill(NULL::int, ARRAY[n]); hold_of := at_o;
     s_rest := array_fill(NULL::bigint, ARRAY[2 * n]); s_end := array_fill(NULL::text, ARRAY[2 * n]);
 
     -- 4. Each event in its turn. The order of the tests is the precedence of the codes.
@@ -193,19 +199,12 @@ BEGIN
                     j := same[j];
                 END LOOP;
                 IF j IS NOT NULL THEN
-                    x := at_o[j];
-                    e.id := id; e.flags := o_f[x]; e.pending_id := o_pend[x]; e.timeout := o_wait[x];
-                    e.debit_account := o_dr[x]; e.credit_account := o_cr[x]; e.amount := o_amount[x];
-                    e.released := o_released[x]; e.user_data_128 := o_128[x]; e.user_data_64 := o_64[x];
-                    e.user_data_32 := o_32[x]; e.ledger := o_book[x]; e.code := o_mark[x];
+                    e := o_rows[at_o[j]];
                     p := NULL;
-                    IF asks[j] & 12 <> 0 THEN
-                        IF h_dr[j] IS NOT NULL THEN
-                            p.user_data_128 := h_128[j]; p.user_data_64 := h_64[j]; p.user_data_32 := h_32[j];
-                        ELSE
-                            x := o_hold[x];
-                            p.user_data_128 := o_128[x]; p.user_data_64 := o_64[x]; p.user_data_32 := o_32[x];
-                        END IF;
+                    IF e.flags & 12 <> 0 AND h_dr[j] IS NOT NULL THEN
+                        p.user_data_128 := h_128[j]; p.user_data_64 := h_64[j]; p.user_data_32 := h_32[j];
+                    ELSIF e.flags & 12 <> 0 THEN
+                        p := o_rows[hold_of[j]];
                     END IF;
                     code := escrow.ledger_same(e, p, debits[i], credits[i], amounts[i], pend, d128s[i], d64s[i], d32s[i],
                                                waits[i], books[i], marks[i], f);
@@ -229,7 +228,6 @@ BEGIN
                 IF pend = every THEN code := 15; EXIT event; END IF;
                 IF pend = id THEN code := 16; EXIT event; END IF;
                 IF waits[i] <> 0 THEN code := 17; EXIT event; END IF;
-                x := NULL;
                 IF h_dr[i] IS NOT NULL THEN
                     x_dr := h_dr[i]; x_cr := h_cr[i]; x_amount := h_amount[i]; x_flags := h_flags[i]; x_book := h_book[i];
                     x_mark := h_mark[i]; x_expires := h_expires[i]; x_kind := h_kind[i]; x_128 := h_128[i];
@@ -245,10 +243,12 @@ BEGIN
                         j := same[j];
                     END LOOP;
                     IF j IS NULL THEN code := 25; EXIT event; END IF;
-                    x := at_o[j];
-                    x_dr := o_dr[x]; x_cr := o_cr[x]; x_amount := o_amount[x]; x_flags := o_f[x]; x_book := o_book[x];
-                    x_mark := o_mark[x]; x_expires := o_expires[x]; x_kind := o_kind[x]; x_128 := o_128[x]; x_64 := o_64[x];
-                    x_32 := o_32[x]; d := kd[j]; c := kc[j]; slot := j;
+                    hold_of[i] := at_o[j];
+                    p := o_rows[at_o[j]];
+                    x_dr := p.debit_account; x_cr := p.credit_account; x_amount := p.amount; x_flags := p.flags;
+                    x_book := p.ledger; x_mark := p.code; x_expires := p.expires_at; x_kind := p.kind;
+                    x_128 := p.user_data_128; x_64 := p.user_data_64; x_32 := p.user_data_32;
+                    d := kd[j]; c := kc[j]; slot := j;
                     IF s_rest[slot] IS NULL THEN s_rest[slot] := x_amount; s_end[slot] := NULL; END IF;
                 END IF;
                 IF x_kind <> 'HOLD' THEN code := 26; EXIT event; END IF;
@@ -368,14 +368,10 @@ BEGIN
                 || int8send(a_cp[c]) || int8send(a_c[c]));
             has_timeout := has_timeout OR expires IS NOT NULL;
             ends_timeout := ends_timeout OR (pend <> none AND x_expires IS NOT NULL);
-            o := o + 1; at_o[i] := o; o_hold[o] := x;
-            o_id[o] := id; o_pend[o] := pend; o_wait[o] := wait; o_f[o] := f; o_stamp[o] := stamp;
-            o_dr[o] := dr; o_cr[o] := cr; o_amount[o] := amount; o_released[o] := released; o_rest[o] := rest;
-            o_expires[o] := expires; o_book[o] := book; o_mark[o] := mark; o_128[o] := d128; o_64[o] := d64; o_32[o] := d32;
-            o_kind[o] := kind; o_dseq[o] := a_seq[d]; o_cseq[o] := a_seq[c];
-            o_ddp[o] := a_dp[d]; o_dd[o] := a_d[d]; o_dcp[o] := a_cp[d]; o_dc[o] := a_c[d];
-            o_cdp[o] := a_dp[c]; o_cd[o] := a_d[c]; o_ccp[o] := a_cp[c]; o_cc[o] := a_c[c];
-            o_dhash[o] := a_head[d]; o_chash[o] := a_head[c];
+            o := o + 1; at_o[i] := o;
+            o_rows[o] := ROW(id, dr, cr, CASE WHEN pend <> none THEN pend END, d128, amount, released, rest, wait, expires, book,
+                d64, d32, stamp, a_seq[d], a_seq[c], a_dp[d], a_d[d], a_cp[d], a_c[d], a_dp[c], a_d[c], a_cp[c], a_c[c], mark, f,
+                kind, a_head[d], a_head[c])::escrow.ledger_transfer;
         END event;
         codes[i] := code;
         IF code <> 0 THEN
@@ -405,30 +401,22 @@ BEGIN
 
     -- 5. What was accepted, in one statement each; every account that moved is written once.
     IF o > 0 THEN
-        INSERT INTO escrow.ledger_transfer
-        SELECT w.id, w.dr, w.cr, nullif(w.pend, none), w.d128, w.amount, w.released, w.rest, w.wait, w.expires, w.book, w.d64,
-               w.d32, w.stamp, w.dseq, w.cseq, w.ddp, w.dd, w.dcp, w.dc, w.cdp, w.cd, w.ccp, w.cc, w.mark, w.f, w.kind,
-               w.dhash, w.chash
-          FROM unnest(o_id, o_dr, o_cr, o_pend, o_128, o_amount, o_released, o_rest, o_wait, o_expires, o_book, o_64, o_32,
-                      o_stamp, o_dseq, o_cseq, o_ddp, o_dd, o_dcp, o_dc, o_cdp, o_cd, o_ccp, o_cc, o_mark, o_f, o_kind,
-                      o_dhash, o_chash) WITH ORDINALITY
-               AS w(id, dr, cr, pend, d128, amount, released, rest, wait, expires, book, d64, d32, stamp, dseq, cseq,
-                    ddp, dd, dcp, dc, cdp, cd, ccp, cc, mark, f, kind, dhash, chash, at)
-         WHERE w.at <= o;
+        IF o < cardinality(o_rows) THEN
+            o_rows := o_rows[1 : o];
+        END IF;
+        INSERT INTO escrow.ledger_transfer SELECT r.* FROM unnest(o_rows) r;
         UPDATE escrow.ledger_account a
            SET debits_pending = w.dp, debits_posted = w.d, credits_pending = w.cp, credits_posted = w.c, last_seq = w.seq,
                head = w.head, flags = w.flags
-          FROM unnest(a_id, a_dp, a_d, a_cp, a_c, a_seq, a_head, a_flags, was_seq)
-               AS w(id, dp, d, cp, c, seq, head, flags, was)
+          FROM (SELECT unnest(a_id) AS id, unnest(a_dp) AS dp, unnest(a_d) AS d, unnest(a_cp) AS cp, unnest(a_c) AS c,
+                       unnest(a_seq) AS seq, unnest(a_head) AS head, unnest(a_flags) AS flags, unnest(was_seq) AS was) w
          WHERE a.id = w.id AND w.seq > w.was;
         IF has_timeout THEN
             INSERT INTO escrow.ledger_due
-            SELECT w.id, w.expires FROM unnest(o_id, o_expires) WITH ORDINALITY AS w(id, expires, at)
-             WHERE w.at <= o AND w.expires IS NOT NULL;
+            SELECT r.id, r.expires_at FROM unnest(o_rows) r WHERE r.expires_at IS NOT NULL;
         END IF;
         IF ends_timeout THEN
-            DELETE FROM escrow.ledger_due q USING unnest(o_pend, o_rest) WITH ORDINALITY AS w(pend, rest, at)
-             WHERE w.at <= o AND q.transfer = w.pend AND w.rest = 0;
+            DELETE FROM escrow.ledger_due q USING unnest(o_rows) r WHERE q.transfer = r.pending_id AND r.rest = 0;
         END IF;
     END IF;
     IF lost IS NOT NULL THEN
@@ -575,3 +563,26 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, escrow, pg_temp AS $
     INSERT INTO escrow.ledger_proved AS p SELECT a.id, a.last_seq FROM escrow.ledger_account a WHERE a.last_seq > 0
         ON CONFLICT (account) DO UPDATE SET seq = excluded.seq WHERE p.seq < excluded.seq
 $$;
+
+-- Create transfers, in their order; each gets its code and its time. Column arrays of one length; NULL: all zero.
+-- `amounts` -1: more than the ledger holds. `refused`: codes that the caller found already (0: none). Holds that are due
+-- expire first, as events of their own.
+CREATE FUNCTION escrow.ledger_create_transfers(
+    ids uuid[], debits uuid[], credits uuid[], amounts bigint[], pendings uuid[], d128s uuid[], d64s bigint[], d32s bigint[],
+    waits bigint[], books bigint[], marks int[], asks int[], refused int[], OUT codes int[], OUT stamps bigint[]
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, escrow, pg_temp SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off AS $$
+BEGIN
+    FOR tries IN REVERSE 9 .. 0 LOOP
+        BEGIN
+            SELECT r.codes, r.stamps INTO codes, stamps
+              FROM escrow.ledger_apply_transfers(ids, debits, credits, amounts, pendings, d128s, d64s, d32s, waits, books,
+                                                 marks, asks, refused) r;
+            RETURN;
+        EXCEPTION WHEN unique_violation THEN
+            IF tries = 0 THEN
+                RAISE;
+            END IF;
+        END;
+    END LOOP;
+END $$;

@@ -36,10 +36,10 @@ END $$;
 -- The engine for the application alone; what one of its functions calls, it calls with its owner's rights.
 DO $$ DECLARE f regprocedure; BEGIN
     FOR f IN SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-              WHERE n.nspname = 'escrow' AND p.proname IN ('ledger_create_transfers', 'ledger_create_accounts',
+              WHERE n.nspname = 'escrow' AND p.proname IN ('ledger_apply_transfers', 'ledger_create_transfers', 'ledger_create_accounts',
                     'ledger_freeze_account', 'ledger_keep_proof', 'ledger_commit_transfers') LOOP
         EXECUTE format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', f);
-        IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'concord_app') THEN
+        IF f::text NOT LIKE 'escrow.ledger_apply%' AND EXISTS (SELECT FROM pg_roles WHERE rolname = 'concord_app') THEN
             EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO concord_app', f);
         END IF;
     END LOOP;
