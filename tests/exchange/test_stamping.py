@@ -176,7 +176,7 @@ def test_sealers_killed_anywhere_leave_every_line_in_one_chain(world: EvidenceWo
         "while True:\n    with unit_of_work(engine) as uow:\n        seal(uow, most=37)\n"
     )
     written = 0
-    for round_ in range(6):
+    for round_ in range(4):
         sealers = [
             subprocess.Popen(
                 [sys.executable, "-c", code, world.hub.settings.database_url],
@@ -189,8 +189,8 @@ def test_sealers_killed_anywhere_leave_every_line_in_one_chain(world: EvidenceWo
             assert sealer.stdout is not None and sealer.stdout.readline() == b"up\n"
         until = time.monotonic() + 0.15 + 0.07 * round_
         while time.monotonic() < until:
-            write(engine, 50, written)
-            written += 50
+            write(engine, 10, written)
+            written += 10
         for sealer in sealers:
             os.kill(sealer.pid, signal.SIGKILL)
             sealer.wait()
