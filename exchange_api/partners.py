@@ -95,6 +95,9 @@ def _busy() -> Finding:
 def _work(hub: Hub, adapter: Connector, endpoint: Endpoint, plain: HttpRequest, body: bytes) -> HttpAnswer:
     with unit_of_work(hub.engine) as uow:
         now = clock_now(uow.conn)
+        if uow.scalar("SELECT suspended FROM exchange.partner_state WHERE partner = :p", p=adapter.id):
+            # In its own words: come back later. Nothing is stored, so nothing is lost when it does.
+            return endpoint.refuse((_busy(),), HttpRequest(**{**vars(plain), "received_at": now}))
         known: Known = known_for(uow, adapter, hub.keys, hub.settings)
     request = HttpRequest(**{**vars(plain), "body": body, "received_at": now})
     try:

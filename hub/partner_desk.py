@@ -207,8 +207,8 @@ def turn(uow: UnitOfWork, partner_id: str, reason: str, *, suspend: bool) -> Non
     if not reason.strip():
         raise Refused(Finding("FIELD_MISSING", "reason", "", "why, in a few words"))
     uow.execute(
-        "INSERT INTO exchange.partner_state (partner, paused) VALUES (:p, :paused)"
-        " ON CONFLICT (partner) DO UPDATE SET paused = excluded.paused", p=partner_id, paused=suspend,
+        "INSERT INTO exchange.partner_state (partner, paused, suspended) VALUES (:p, :paused, :paused)"
+        " ON CONFLICT (partner) DO UPDATE SET paused = excluded.paused, suspended = excluded.suspended", p=partner_id, paused=suspend,
     )  # fmt: skip
     partners.note(uow, "paused" if suspend else "resumed", partner_id, reason=reason[:500])
     uow.wake()

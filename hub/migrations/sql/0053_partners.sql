@@ -96,7 +96,8 @@ CREATE TABLE exchange.signature_seen (
 ALTER TABLE exchange.partner_state
     ADD COLUMN send_left  double precision,
     ADD COLUMN retry_left double precision,
-    ADD COLUMN left_at    timestamptz;
+    ADD COLUMN left_at    timestamptz,
+    ADD COLUMN suspended  boolean NOT NULL DEFAULT false;  -- of a partner with an adapter: its calls are put off too
 CREATE INDEX outbox_by_partner ON exchange.outbox (partner, due, seq) WHERE state IN ('WAITING', 'SENDING');
 
 -- Partners with something due now, found by skipping from one to the next: a backlog of one costs the others nothing.
