@@ -29,6 +29,8 @@ STAMPED_AT_ONCE = 20
 LONGEST_PAUSE_S = 60.0
 # How often the backlog is compared with its bounds, in seconds.
 WATCH_S = 10.0
+# A worker that has just started first works off what was left; the authority may be starting too.
+FIRST_WATCH_S = 60.0
 # Beyond these, people are told: nothing is refused, but what happened is not yet provable.
 UNSEALED_MOST = 50_000
 UNSEALED_LONGEST_S = 60
@@ -76,7 +78,7 @@ def check_day(hub: Hub, day: str) -> dict[str, Any]:
 
 def keep_sealing(hub: Hub, stop: threading.Event) -> None:
     """Seal until ``stop`` is set. A failed round is logged and tried again; the bounds raise alarms meanwhile."""
-    watched = 0.0
+    watched = time.monotonic() + FIRST_WATCH_S
     while not stop.wait(EVERY_S):
         try:
             seal_all(hub)
