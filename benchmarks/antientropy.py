@@ -161,8 +161,9 @@ def _bound_by(profile: cProfile.Profile) -> str:
             row[3] for (path, _, name), row in rows.items() if path.endswith(file) and name == function
         )
 
-    database, partner = share("foundation/unit_of_work.py", "all"), share("foundation/wire.py", "request")
+    database = sum(share("foundation/unit_of_work.py", each) for each in ("all", "execute", "one", "scalar"))
+    partner = share("foundation/wire.py", "request")
     return (
-        f"profile of a comparison of {whole:.1f} s: the sums in our database {database / whole:.0%}, the partner's answers"
+        f"profile of a comparison of {whole:.1f} s: our database {database / whole:.0%}, the partner's answers"
         f" {partner / whole:.0%}, our arithmetic {max(0.0, whole - database - partner) / whole:.0%}"
     )

@@ -24,6 +24,8 @@ from schemas.findings import Finding, Refused
 Plain = dict[str, Any]
 # Operation that takes a message → the kind that the message must be of.
 TAKES = {"submit": "record", "correction": "correction", "withdrawal": "withdrawal"}
+# What every answer to a query has.
+_SHOWN = ("dispute", "stage", "holder", "own")
 # A message is listed so long after it came: an earlier number may be committed a little later than the next one.
 SETTLED = timedelta(seconds=5)
 
@@ -142,9 +144,15 @@ def query(uow: UnitOfWork, caller: Partner, asked: Plain) -> Plain:
          "state": each["state"]}
         for each in own[:1000]
     ]  # fmt: skip
-    return sharing.shared_view(
+    seen = sharing.shared_view(
         uow, caller.id, "whereabouts", told, "PROGRESS", subject=found["number"]
     ).record
+    if short := [name for name in _SHOWN if name not in seen]:
+        # The answer has these in both protocols: an agreement without them does not cover a query.
+        raise Refused(
+            Finding("NOT_SHARED", "sharing", ", ".join(short), "an agreement that covers the whole answer")
+        )
+    return seen
 
 
 def missing(uow: UnitOfWork, caller: Partner, asked: Plain) -> Plain:

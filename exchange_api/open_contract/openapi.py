@@ -9,6 +9,7 @@ import orjson
 
 from hub.evidence import CONTAINER
 from hub.subscribing import topics
+from schemas.holdings import MOST_DEPTH, MOST_IDS, MOST_RANGES, WAYS
 from schemas.open_contract import Message
 
 _ID = {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,100}$"}
@@ -31,6 +32,8 @@ def _list(of: dict[str, Any]) -> dict[str, Any]:
 
 
 _SHA = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+_DAY = {"type": "string", "format": "date"}
+_PREFIX = {"type": "string", "pattern": f"^[0-9a-f]{{0,{MOST_DEPTH}}}$"}
 _PARTS: dict[str, Any] = {
     "Receipt": _object(
         "receipt_no partner message_id kind state received_at content_sha256 message_sha256 signed",
@@ -73,6 +76,18 @@ _PARTS: dict[str, Any] = {
         given_up=_COUNT,
     ),
     "Subscriptions": _object("subscriptions", subscriptions=_list(_ref("Subscription"))),
+    "ComparedDays": _object("days", days={"type": "array", "items": _object("day count hash", day=_DAY, count=_COUNT, hash=_SHA)}),
+    "ComparedRanges": _object(
+        "ranges",
+        ranges=_list(_object(
+            "day prefix", {"parts": _list(_object("prefix count hash", prefix=_PREFIX, count=_COUNT, hash=_SHA)),
+                           "entries": _list(_object("id digest withdrawn", id=_TEXT, digest=_TEXT, withdrawn={"type": "boolean"}))},
+            day=_DAY, prefix=_PREFIX,
+        )),
+    ),
+    "ComparedMessages": _object(
+        "messages", messages=_list(_object("id content_base64", id=_TEXT, content_base64={"type": "string", "format": "byte"}))
+    ),
     "Problem": _object(
         "type title status code detail errors", type=_TEXT, title=_TEXT, status={"type": "integer"}, code=_TEXT, detail=_TEXT,
         errors=_list(_ref("Finding")),
@@ -165,6 +180,7 @@ def _paths() -> dict[str, Any]:
                 "responses": _answers(_200="Subscription"),
             }
         },
+        **_compared(),
         "/open/v1/missing": _asked("Numbers of your cases that did not come", "Missing", cursor),
         "/open/v1/disputes/{number}": _asked(
             "A dispute in which you have a case",
@@ -192,6 +208,33 @@ def _subscriptions() -> dict[str, Any]:
     }
     get = {"summary": "Your subscriptions", "responses": _answers(_200="Subscriptions")}
     return {"post": post, "get": get}
+
+
+def _compared() -> dict[str, Any]:
+    """The comparison of holdings: how each side finds what the other lacks without sending all."""
+    way = {"enum": list(WAYS)}
+    one = _object("day", {"prefix": _PREFIX}, day=_DAY)
+    bodies = {
+        "days": ("Count and hash of each day", "ComparedDays", _object("way since until", way=way, since=_DAY, until=_DAY)),
+        "ranges": (
+            "What is in ranges of a day: parts with hashes, or few messages", "ComparedRanges",
+            _object("way ranges", way=way, ranges={"type": "array", "minItems": 1, "maxItems": MOST_RANGES, "items": one}),
+        ),
+        "messages": (
+            "Messages of ours that you lack, as they were first made", "ComparedMessages",
+            _object("ids", ids={"type": "array", "minItems": 1, "maxItems": MOST_IDS, "items": _TEXT}),
+        ),
+    }  # fmt: skip
+    return {
+        f"/open/v1/compare/{name}": {
+            "post": {
+                "summary": summary,
+                "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+                "responses": _answers(_200=part),
+            }
+        }
+        for name, (summary, part, body) in bodies.items()
+    }
 
 
 def _batch(batch_id: dict[str, Any]) -> dict[str, Any]:

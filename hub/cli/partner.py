@@ -165,12 +165,13 @@ def rotate(
 def change(
     partner_id: Name,
     deliver: Annotated[str, typer.Option(help="URL to which we deliver")] = "",
+    compare: Annotated[str, typer.Option(help="URL below which it answers the comparison of holdings")] = "",
     limit: Limit = NONE,
     as_json: Json = False,
 ) -> None:
     """Exit 1 when it is refused."""
     with _work() as uow:
-        addresses = {"deliver": deliver} if deliver else {}
+        addresses = {name: url for name, url in (("deliver", deliver), ("compare", compare)) if url}
         partners.change(uow, partner_id, addresses=addresses, limits=partner_desk.limits_told(limit))
     show(partner_id, as_json)
 
