@@ -39,7 +39,8 @@ INSERT INTO exchange.inbox (id, partner, channel, operation, content, data_key, 
     compare_digest, case_key, state, receipt_no, receipt, decided_at, next_try)
 SELECT gen_random_uuid(), :p, 'push', 'submit', '\\x00', '\\x00', 1, sha256(convert_to('M-' || n, 'UTF8')), at, 'M-' || n,
     encode(sha256(convert_to('said ' || n, 'UTF8')), 'hex'), 'C-' || n, 'APPLIED', 'B' || n, '\\x00', at, at
-FROM (SELECT n, CAST(:first AS timestamptz) + make_interval(secs => (n + 0.5) * CAST(:step AS double precision)) AS at FROM generate_series(0, CAST(:last AS int)) n) g"""
+FROM (SELECT n, CAST(:first AS timestamptz) + make_interval(secs => (n + 0.5) * CAST(:step AS double precision)) AS at
+    FROM generate_series(0, CAST(:last AS int)) n) g"""
 
 
 @dataclass
