@@ -1,9 +1,9 @@
-"""Signed messages by the open contract, over REST and SOAP: authenticated, validated, answered after commit, applied, sealed.
+"""Signed messages by the open contract, over REST and SOAP: authenticated, validated, answered after commit, applied, stamped.
 
 The load is a process of its own that signs each distinct message with RSA-2048. Its rate is governed by what the worker
 gets done: it rises until the backlog passes half a second, and falls back; so the mean over the window is what the two
 cores sustain, and the backlog at the end is told. Every answered message is then looked for: none lost, none applied
-twice, each in a sealed journal batch.
+twice, each in a journal batch that bears its time stamp.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Window:
 
     @property
     def per_s(self) -> float:
-        """Messages answered, applied and sealed within the window, a second."""
+        """Messages answered, applied, sealed and stamped within the window, a second."""
         return self.done / self.seconds if self.seconds else 0.0
 
 
@@ -129,10 +129,10 @@ def _window(hub: BenchHub, protocol: str, warm: float, seconds: float, seed: int
     with hub.connect() as conn:
         governor = _Governor(client, conn, prefix, 300.0)
         governor.for_seconds(warm)
-        begin, client_before = governor.sealed(), _client_cpu(client)
+        begin, client_before = governor.stamped(), _client_cpu(client)
         before = hub.cpu() | {"client": client_before}
         governor.for_seconds(seconds)
-        window.done = governor.sealed() - begin
+        window.done = governor.stamped() - begin
         after = hub.cpu() | {"client": _client_cpu(client)}
         window.cpu = {name: after[name] - before[name] for name in after}
         window.backlog_s = governor.backlog() / max(window.per_s, 1.0)
@@ -179,10 +179,11 @@ class _Governor:
             "SELECT count(*) FROM exchange.inbox WHERE state = 'RECEIVED' AND receipt IS NOT NULL"
         )
 
-    def sealed(self) -> int:
-        """Messages whose journal line is in a sealed batch."""
+    def stamped(self) -> int:
+        """Messages whose journal line is in a sealed batch that bears its time stamp."""
         return self._count(
-            "SELECT count(*) FROM exchange.journal WHERE kind = 'applied' AND batch IS NOT NULL AND ref LIKE"
+            "SELECT count(*) FROM exchange.journal j JOIN exchange.journal_batch b ON b.no = j.batch"
+            " WHERE j.kind = 'applied' AND b.token IS NOT NULL AND j.ref LIKE"
             f" 'bench_street/{self.prefix}-%'"
         )
 
@@ -193,10 +194,10 @@ class _Governor:
 
 
 def _check(conn: psycopg.Connection, prefix: str, told: Any, governor: _Governor) -> str:
-    """Wait for the rest, then look for every answered message: applied once, sealed once."""
+    """Wait for the rest, then look for every answered message: applied once, stamped once."""
     wanted = len(told["answered"])
     until = time.monotonic() + DRAIN_WITHIN_S
-    while governor.sealed() < wanted and time.monotonic() < until:
+    while governor.stamped() < wanted and time.monotonic() < until:
         time.sleep(LOOK_S)
     like = f"{prefix}-%"
     applied = {
@@ -206,8 +207,8 @@ def _check(conn: psycopg.Connection, prefix: str, told: Any, governor: _Governor
         )
     }
     lines = conn.execute(
-        "SELECT count(*), count(DISTINCT ref) FROM exchange.journal WHERE kind = 'applied' AND batch IS NOT NULL AND"
-        " ref LIKE %s",
+        "SELECT count(*), count(DISTINCT ref) FROM exchange.journal j JOIN exchange.journal_batch b ON b.no = j.batch"
+        " WHERE j.kind = 'applied' AND b.token IS NOT NULL AND j.ref LIKE %s",
         [f"bench_street/{like}"],
     ).fetchone()
     twice = conn.execute(
@@ -223,7 +224,7 @@ def _check(conn: psycopg.Connection, prefix: str, told: Any, governor: _Governor
     if lost:
         faults.append(f"{lost} answered messages were not applied")
     if lines[0] != lines[1] or lines[1] < wanted:
-        faults.append(f"{lines[0]} sealed lines of {lines[1]} messages, {wanted} answered")
+        faults.append(f"{lines[0]} stamped lines of {lines[1]} messages, {wanted} answered")
     if twice[0]:
         faults.append(f"{twice[0]} messages applied twice")
     return "; ".join(faults)

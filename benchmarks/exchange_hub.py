@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import tempfile
@@ -24,9 +25,12 @@ from benchmarks.exchange_messages import KEY_ID, PARTNER
 from benchmarks.postgres import free_port, migrated_database
 from foundation import partner_keys, partners
 from foundation.database import make_engine
+from foundation.keys import KeyStore
 from foundation.settings import PORT_OFFSETS, ROOT
+from foundation.timestamps import AUTHORITY
 from foundation.unit_of_work import unit_of_work
 from hub.supervisor.children import python
+from sandbox.timestamps.keys import authority_keys
 
 UP_WITHIN_S = 60.0
 
@@ -74,7 +78,8 @@ def running(*, profile: bool = False) -> Iterator[BenchHub]:
             **os.environ, "CONCORD_DATABASE_URL": url, "CONCORD_VAR_DIR": str(folder), "CONCORD_PORT_BASE": str(base),
             "CONCORD_ENVIRONMENT": "sandbox", "CONCORD_AMQP_URL": "",
         }  # fmt: skip
-        processes = {
+        processes = {"authority": _authority(folder)}
+        processes |= {
             part: _start(part, module, environment, folder, profile)
             for part, module in (("api", "exchange_api"), ("worker", "hub.worker"))
         }
@@ -91,6 +96,17 @@ def running(*, profile: bool = False) -> Iterator[BenchHub]:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
+
+
+def _authority(folder: Path) -> subprocess.Popen[bytes]:
+    """The time-stamp authority, its address and its root entered as an operator does."""
+    port = free_port()
+    authority = authority_keys(folder / "authority", folder / "tsa.pem")
+    keys = KeyStore(folder / "keys")
+    keys.trust(AUTHORITY, "root.crt", authority.root.public_bytes(serialization.Encoding.PEM))
+    (folder / "partners.json").write_text(json.dumps({AUTHORITY: f"http://127.0.0.1:{port}/"}))
+    command = python("benchmarks.exchange_authority", str(folder), str(port))
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL)
 
 
 def _start(
