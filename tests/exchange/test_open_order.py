@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -143,3 +144,25 @@ def test_a_message_that_fails_holds_up_its_case_only_until_it_is_mended(hub: Hub
         pass
     assert sorted(applied(hub)) == ["M-1", "M-2", "M-3", "M-4", "M-5"]
     assert applied(hub)[2:] == ["M-1", "M-2", "M-5"]
+
+
+def test_processes_that_store_the_same_at_once_give_one_receipt(hub: Hub) -> None:
+    """Two API processes (the open port and the TLS one) have no lock in common but the database's index."""
+    same = [given(number, f"JD-{number}") for number in range(1, 21)]
+
+    def one(turn: int) -> list[Any]:
+        with unit_of_work(hub.engine) as uow:
+            return take(uow, receipt_key(hub.settings.key_dir), same if turn % 2 else same[::-1])
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(one, range(24)))
+    receipts: dict[str, set[bytes]] = {}
+    accepted = 0
+    for turn, taken in enumerate(answers):
+        order = same if turn % 2 else same[::-1]
+        for each, outcome in zip(order, taken, strict=True):
+            receipts.setdefault(each.message_id, set()).add(outcome.receipt)
+            accepted += outcome.result == "ACCEPTED"
+    assert accepted == 20 and all(len(each) == 1 for each in receipts.values())
+    apply_due(hub)
+    assert len(applied(hub)) == 20
