@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntFlag
+from typing import NamedTuple
 from uuid import UUID
 
 AMOUNT_MAX = 2**63 - 1
@@ -44,8 +44,7 @@ class TransferFlags(IntFlag):
     KEEP_REST = 1 << 16  # with POST_PENDING_TRANSFER: what is not posted stays held
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """An account: to be created (balances and timestamp 0), or as it stands. Amounts in fen, time in ns since 1970."""
 
     id: Id
@@ -63,8 +62,7 @@ class Account:
     timestamp: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(NamedTuple):
     """A transfer: to be created (timestamp 0), or as it is stored. `amount` in fen, `timeout` in seconds."""
 
     id: Id
@@ -82,8 +80,7 @@ class Transfer:
     timestamp: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one event came to: a code of escrow/ledger/codes.py; `timestamp`: of the event, or of the one that is there for `exists`."""
 
     code: str
@@ -95,8 +92,7 @@ class Outcome:
         return self.code in ("created", "exists")
 
 
-@dataclass(frozen=True, slots=True)
-class AccountBalance:
+class AccountBalance(NamedTuple):
     """What an account stood at after one of its transfers."""
 
     debits_pending: int

@@ -49,7 +49,7 @@ def unsigned(value: int) -> int:
     return value + 2**64 if value < 0 else value
 
 
-def _amounts(values: list[int]) -> str:
+def _amounts(values: Sequence[int]) -> str:
     if max(values) <= AMOUNT_MAX:
         if min(values) < 0:
             raise ValueError("an amount is 0 or more fen")
@@ -62,25 +62,20 @@ def transfer_columns(events: Sequence[Transfer]) -> list[str | None]:
     """The parameters of `escrow.ledger_create_transfers`. Raises ValueError naming a field out of its range."""
     if not events:
         return ["{}", "{}", "{}", "{}", None, None, None, None, None, "{}", "{}", "{}", None]
-    d64 = [e.user_data_64 for e in events]
-    d32 = [e.user_data_32 for e in events]
-    waits = [e.timeout for e in events]
-    books = [e.ledger for e in events]
-    marks = [e.code for e in events]
+    ids, debits, credits, amounts, pending, d128, d64, d32, waits, books, marks, asks, stamps = zip(
+        *events, strict=True
+    )
     for name, values, most in (
         ("user_data_64", d64, U64), ("user_data_32", d32, U32), ("timeout", waits, U32),
-        ("ledger", books, U32), ("code", marks, U16), ("flags", [e.flags for e in events], 2**31 - 1),
+        ("ledger", books, U32), ("code", marks, U16), ("flags", asks, 2**31 - 1),
     ):  # fmt: skip
         _in_range(name, values, most)
-    d128 = [e.user_data_128 for e in events]
-    pending = [e.pending_id for e in events]
-    refused = [_IMPORTED if e.flags & 256 else _TIMESTAMP if e.timestamp else 0 for e in events]
+    refused = [_IMPORTED if f & 256 else _TIMESTAMP if at else 0 for f, at in zip(asks, stamps, strict=True)]
     return [
-        _ids(e.id for e in events), _ids(e.debit_account_id for e in events), _ids(e.credit_account_id for e in events),
-        _amounts([e.amount for e in events]), _ids(pending) if any(map(_some, pending)) else None,
+        _ids(ids), _ids(debits), _ids(credits), _amounts(amounts), _ids(pending) if any(map(_some, pending)) else None,
         _ids(d128) if any(map(_some, d128)) else None, _ints(map(signed, d64)) if any(d64) else None,
         _ints(d32) if any(d32) else None, _ints(waits) if any(waits) else None, _ints(books), _ints(marks),
-        _ints(int(e.flags) for e in events), _ints(refused) if any(refused) else None,
+        _ints(map(int, asks)), _ints(refused) if any(refused) else None,
     ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ One event at a time, no database, no shared code with the engine: what the state
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from escrow.ledger import AMOUNT_MAX, Account, Transfer
 
@@ -119,18 +119,17 @@ class Model:
         asked = t
         if t.flags & (POST | VOID):
             p = self.transfers[int(t.pending_id)]
-            asked = replace(
-                t, debit_account_id=t.debit_account_id or p.debit_account_id,
+            asked = t._replace(debit_account_id=t.debit_account_id or p.debit_account_id,
                 credit_account_id=t.credit_account_id or p.credit_account_id, ledger=t.ledger or p.ledger,
                 code=t.code or p.code, user_data_128=t.user_data_128 or p.user_data_128,
                 user_data_64=t.user_data_64 or p.user_data_64, user_data_32=t.user_data_32 or p.user_data_32,
             )  # fmt: skip
             if t.flags & POST and t.amount == AMOUNT_MAX:
-                asked = replace(asked, amount=self.took[int(t.id)])
+                asked = asked._replace(amount=self.took[int(t.id)])
             if t.flags & VOID and t.amount == 0:
-                asked = replace(asked, amount=e.amount)
+                asked = asked._replace(amount=e.amount)
         elif t.flags & (BAL_D | BAL_C) and t.amount >= e.amount:
-            asked = replace(t, amount=e.amount)
+            asked = t._replace(amount=e.amount)
         for name in (
             "debit_account_id", "credit_account_id", "amount", "user_data_128", "user_data_64", "user_data_32", "ledger",
             "code",
@@ -187,7 +186,7 @@ class Model:
         else:
             dr["d"] += amount
             cr["c"] += amount
-        self.transfers[int(t.id)] = replace(t, amount=amount)
+        self.transfers[int(t.id)] = t._replace(amount=amount)
         return "created"
 
     def too_much(self, t: Transfer, dr: dict[str, int], cr: dict[str, int], amount: int) -> str:
@@ -269,8 +268,8 @@ class Model:
             hold.ended = "voided"
             self._reopen(p)
         self.took[int(t.id)] = gone
-        self.transfers[int(t.id)] = replace(
-            t, amount=amount, debit_account_id=p.debit_account_id, credit_account_id=p.credit_account_id, ledger=p.ledger,
+        self.transfers[int(t.id)] = t._replace(
+            amount=amount, debit_account_id=p.debit_account_id, credit_account_id=p.credit_account_id, ledger=p.ledger,
             code=p.code, user_data_128=t.user_data_128 or p.user_data_128, user_data_64=t.user_data_64 or p.user_data_64,
             user_data_32=t.user_data_32 or p.user_data_32,
         )  # fmt: skip

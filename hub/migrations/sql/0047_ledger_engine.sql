@@ -185,12 +185,10 @@ BEGIN
         END IF;
         <<event>>
         BEGIN
-            IF f & 1 <> 0 AND i = n THEN code := 2; EXIT event; END IF;
-            IF broken THEN code := 1; EXIT event; END IF;
-            IF refused[i] <> 0 THEN code := refused[i]; EXIT event; END IF;
-            IF f & ~65791 <> 0 OR (f & 65536 <> 0 AND f & 4 = 0) THEN code := 4; EXIT event; END IF;
-            IF id = none THEN code := 5; EXIT event; END IF;
-            IF id = every THEN code := 6; EXIT event; END IF;
+            code := CASE
+                WHEN f & 1 <> 0 AND i = n THEN 2 WHEN broken THEN 1 WHEN refused[i] <> 0 THEN refused[i]
+                WHEN f & ~65791 <> 0 OR f & 65540 = 65536 THEN 4 WHEN id = none THEN 5 WHEN id = every THEN 6 ELSE 0 END;
+            EXIT event WHEN code <> 0;
             IF n > 1 THEN                  -- the same id before, in this batch
                 j := same[i];
                 WHILE j IS NOT NULL LOOP
@@ -223,11 +221,10 @@ BEGIN
             IF failed IS NOT NULL AND i = ANY (failed) THEN code := 68; EXIT event; END IF;
 
             IF f & 12 <> 0 THEN            -- post or void
-                IF f & 12 = 12 OR f & 242 <> 0 THEN code := 7; EXIT event; END IF;
-                IF pend = none THEN code := 14; EXIT event; END IF;
-                IF pend = every THEN code := 15; EXIT event; END IF;
-                IF pend = id THEN code := 16; EXIT event; END IF;
-                IF waits[i] <> 0 THEN code := 17; EXIT event; END IF;
+                code := CASE
+                    WHEN f & 12 = 12 OR f & 242 <> 0 THEN 7 WHEN pend = none THEN 14 WHEN pend = every THEN 15
+                    WHEN pend = id THEN 16 WHEN waits[i] <> 0 THEN 17 ELSE 0 END;
+                EXIT event WHEN code <> 0;
                 IF h_dr[i] IS NOT NULL THEN
                     x_dr := h_dr[i]; x_cr := h_cr[i]; x_amount := h_amount[i]; x_flags := h_flags[i]; x_book := h_book[i];
                     x_mark := h_mark[i]; x_expires := h_expires[i]; x_kind := h_kind[i]; x_128 := h_128[i];
@@ -251,30 +248,24 @@ BEGIN
                     d := kd[j]; c := kc[j]; slot := j;
                     IF s_rest[slot] IS NULL THEN s_rest[slot] := x_amount; s_end[slot] := NULL; END IF;
                 END IF;
-                IF x_kind <> 'HOLD' THEN code := 26; EXIT event; END IF;
                 dr := debits[i]; cr := credits[i]; book := books[i]; mark := marks[i];
-                IF dr <> none AND dr <> x_dr THEN code := 27; EXIT event; END IF;
-                IF cr <> none AND cr <> x_cr THEN code := 28; EXIT event; END IF;
-                IF book <> 0 AND book <> x_book THEN code := 29; EXIT event; END IF;
-                IF mark <> 0 AND mark <> x_mark THEN code := 30; EXIT event; END IF;
+                code := CASE
+                    WHEN x_kind <> 'HOLD' THEN 26 WHEN dr <> none AND dr <> x_dr THEN 27
+                    WHEN cr <> none AND cr <> x_cr THEN 28 WHEN book <> 0 AND book <> x_book THEN 29
+                    WHEN mark <> 0 AND mark <> x_mark THEN 30 ELSE 0 END;
+                EXIT event WHEN code <> 0;
                 rest := CASE WHEN s_end[slot] IS NULL THEN s_rest[slot] ELSE x_amount END;
                 amount := amounts[i];
                 IF f & 4 <> 0 AND amount = most OR f & 8 <> 0 AND amount = 0 THEN amount := rest; END IF;
-                IF amount < 0 OR amount > rest THEN code := 31; EXIT event; END IF;
-                IF f & 8 <> 0 AND amount < rest THEN code := 32; EXIT event; END IF;
-                IF s_end[slot] IS NOT NULL THEN
-                    code := CASE s_end[slot] WHEN 'POST' THEN 33 WHEN 'VOID' THEN 34 ELSE 35 END;
-                    EXIT event;
-                END IF;
-                kind := CASE WHEN i <= due THEN 'EXPIRE' WHEN f & 4 <> 0 THEN 'POST' ELSE 'VOID' END;
-                IF x_expires <= now_ns AND i > due THEN code := 35; EXIT event; END IF;
                 df := a_flags[d]; cf := a_flags[c];
-                IF f & 4 <> 0 THEN         -- a closed or frozen account lets holds go, and no more
-                    IF df & 32 <> 0 THEN code := 65; EXIT event; END IF;
-                    IF cf & 32 <> 0 THEN code := 66; EXIT event; END IF;
-                    IF df & 65540 = 65536 THEN code := 200; EXIT event; END IF;
-                    IF cf & 65540 = 65540 THEN code := 201; EXIT event; END IF;
-                END IF;
+                code := CASE               -- a closed or frozen account lets holds go, and no more
+                    WHEN amount < 0 OR amount > rest THEN 31 WHEN f & 8 <> 0 AND amount < rest THEN 32
+                    WHEN s_end[slot] = 'POST' THEN 33 WHEN s_end[slot] = 'VOID' THEN 34 WHEN s_end[slot] = 'EXPIRE' THEN 35
+                    WHEN x_expires <= now_ns AND i > due THEN 35 WHEN f & 4 = 0 THEN 0
+                    WHEN df & 32 <> 0 THEN 65 WHEN cf & 32 <> 0 THEN 66
+                    WHEN df & 65540 = 65536 THEN 200 WHEN cf & 65540 = 65540 THEN 201 ELSE 0 END;
+                EXIT event WHEN code <> 0;
+                kind := CASE WHEN i <= due THEN 'EXPIRE' WHEN f & 4 <> 0 THEN 'POST' ELSE 'VOID' END;
                 released := CASE WHEN f & 65536 <> 0 THEN amount ELSE rest END;
                 rest := rest - released;
                 IF i <= due THEN amount := 0; END IF;
@@ -284,46 +275,30 @@ BEGIN
                 d32 := CASE WHEN d32s[i] = 0 THEN x_32 ELSE d32s[i] END;
             ELSE
                 dr := debits[i]; cr := credits[i]; book := books[i]; mark := marks[i]; wait := waits[i]; amount := amounts[i];
-                IF dr = none THEN code := 8; EXIT event; END IF;
-                IF dr = every THEN code := 9; EXIT event; END IF;
-                IF cr = none THEN code := 10; EXIT event; END IF;
-                IF cr = every THEN code := 11; EXIT event; END IF;
-                IF dr = cr THEN code := 12; EXIT event; END IF;
-                IF pend <> none THEN code := 13; EXIT event; END IF;
-                IF f & 2 = 0 THEN
-                    IF wait <> 0 THEN code := 17; EXIT event; END IF;
-                    IF f & 192 <> 0 THEN code := 64; EXIT event; END IF;
-                END IF;
-                IF book = 0 THEN code := 19; EXIT event; END IF;
-                IF mark = 0 THEN code := 20; EXIT event; END IF;
                 d := kd[i]; c := kc[i]; df := a_flags[d]; cf := a_flags[c];
-                IF df IS NULL THEN code := 21; EXIT event; END IF;
-                IF cf IS NULL THEN code := 22; EXIT event; END IF;
-                IF a_book[d] <> a_book[c] THEN code := 23; EXIT event; END IF;
-                IF a_book[d] <> book THEN code := 24; EXIT event; END IF;
-                IF (df | cf) & 65568 <> 0 THEN
-                    IF df & 32 <> 0 THEN code := 65; EXIT event; END IF;
-                    IF cf & 32 <> 0 THEN code := 66; EXIT event; END IF;
-                    IF df & 65540 = 65536 THEN code := 200; EXIT event; END IF;
-                    IF cf & 65540 = 65540 THEN code := 201; EXIT event; END IF;
-                END IF;
+                code := CASE
+                    WHEN dr = none THEN 8 WHEN dr = every THEN 9 WHEN cr = none THEN 10 WHEN cr = every THEN 11
+                    WHEN dr = cr THEN 12 WHEN pend <> none THEN 13 WHEN f & 2 = 0 AND wait <> 0 THEN 17
+                    WHEN f & 2 = 0 AND f & 192 <> 0 THEN 64 WHEN book = 0 THEN 19 WHEN mark = 0 THEN 20
+                    WHEN df IS NULL THEN 21 WHEN cf IS NULL THEN 22 WHEN a_book[d] <> a_book[c] THEN 23
+                    WHEN a_book[d] <> book THEN 24 WHEN df & 32 <> 0 THEN 65 WHEN cf & 32 <> 0 THEN 66
+                    WHEN df & 65540 = 65536 THEN 200 WHEN cf & 65540 = 65540 THEN 201 ELSE 0 END;
+                EXIT event WHEN code <> 0;
                 over := amount < 0;
                 IF f & 48 <> 0 THEN        -- balancing: as much as is there, at most what is asked
                     IF over THEN amount := most; over := false; END IF;
                     IF f & 16 <> 0 THEN amount := least(amount, greatest(0, a_c[d] - a_d[d] - a_dp[d])); END IF;
                     IF f & 32 <> 0 THEN amount := least(amount, greatest(0, a_d[c] - a_c[c] - a_cp[c])); END IF;
                 END IF;
-                IF f & 2 <> 0 THEN
-                    IF over OR amount > most - a_dp[d] THEN code := 47; EXIT event; END IF;
-                    IF amount > most - a_cp[c] THEN code := 48; EXIT event; END IF;
-                END IF;
-                IF over OR amount > most - a_d[d] THEN code := 49; EXIT event; END IF;
-                IF amount > most - a_c[c] THEN code := 50; EXIT event; END IF;
-                IF amount > most - a_dp[d] - a_d[d] THEN code := 51; EXIT event; END IF;
-                IF amount > most - a_cp[c] - a_c[c] THEN code := 52; EXIT event; END IF;
-                IF wait > 0 AND wait > (most - now_ns) / 1000000000 THEN code := 53; EXIT event; END IF;
-                IF df & 2 <> 0 AND a_dp[d] + a_d[d] + amount > a_c[d] THEN code := 54; EXIT event; END IF;
-                IF cf & 4 <> 0 AND a_cp[c] + a_c[c] + amount > a_d[c] THEN code := 55; EXIT event; END IF;
+                code := CASE
+                    WHEN f & 2 <> 0 AND (over OR amount > most - a_dp[d]) THEN 47
+                    WHEN f & 2 <> 0 AND amount > most - a_cp[c] THEN 48
+                    WHEN over OR amount > most - a_d[d] THEN 49 WHEN amount > most - a_c[c] THEN 50
+                    WHEN amount > most - a_dp[d] - a_d[d] THEN 51 WHEN amount > most - a_cp[c] - a_c[c] THEN 52
+                    WHEN wait > 0 AND wait > (most - now_ns) / 1000000000 THEN 53
+                    WHEN df & 2 <> 0 AND a_dp[d] + a_d[d] + amount > a_c[d] THEN 54
+                    WHEN cf & 4 <> 0 AND a_cp[c] + a_c[c] + amount > a_d[c] THEN 55 ELSE 0 END;
+                EXIT event WHEN code <> 0;
                 kind := CASE WHEN f & 2 <> 0 THEN 'HOLD' ELSE 'MOVE' END;
                 released := 0; rest := CASE WHEN f & 2 <> 0 THEN amount ELSE 0 END; slot := NULL;
                 expires := CASE WHEN wait > 0 THEN now_ns + wait * 1000000000 END;
