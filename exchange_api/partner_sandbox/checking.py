@@ -84,7 +84,7 @@ class Explaining:
             }
         )  # fmt: skip
         if wanted == b"lost":
-            raise ConnectionAbortedError("the answer is dropped, as asked for")
+            await _cut_off(send)
 
 
 class _Seen:
@@ -169,6 +169,13 @@ def _finding(each: dict[str, str]) -> list[str]:
     if each.get("expected"):
         lines.append(f"  expected {each['expected']}")
     return lines
+
+
+async def _cut_off(send: Send) -> None:
+    """Begin an answer and end the connection in the middle of it."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000")]})
+    await send({"type": "http.response.body", "body": b"{", "more_body": True})
+    raise ConnectionAbortedError("the answer is cut off, as asked for")
 
 
 async def _answer(
