@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from connectors import all_connectors
+from connectors import Connector, all_connectors
 from foundation import http_signature, partners
 from foundation.directory import load, own_key
 from foundation.http_signature import Parts
@@ -26,6 +26,7 @@ from hub.partner_desk import own_key_name
 from hub.pipeline import Hub
 from hub.pulling import PartnerAway
 from hub.sending import connector_context
+from schemas.exchange import ConnectorContext
 from schemas.holdings import MOST_IDS, Answer, Held, Range, Sum, Way
 
 Ask = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -63,13 +64,25 @@ def ask_of(hub: Hub, wire: Wire, partner_id: str) -> Ask:
             context = connector_context(hub, uow, adapter)
         if adapter.client is None or not hasattr(adapter.client, "compare") or not context.base_url:
             raise PartnerAway(partner_id, "not_configured", "offers no comparison, or has no address")
-        client = adapter.client
-        return lambda name, body: dict(client.compare(wire, context, name, body))
+        return lambda name, body: _by_adapter(adapter, wire, context, name, body)
     with unit_of_work(hub.engine) as uow:
         address = str(partners.partner(uow, partner_id)["addresses"].get("compare", "")).rstrip("/")
     if not address:
         raise PartnerAway(partner_id, "not_configured", "no address for comparison is entered")
     return lambda name, body: _call(hub, wire, partner_id, f"{address}/{name}", body)
+
+
+def _by_adapter(
+    adapter: Connector, wire: Wire, context: ConnectorContext, name: str, body: dict[str, Any]
+) -> dict[str, Any]:
+    assert adapter.client is not None
+    try:
+        found = adapter.client.compare(wire, context, name, body)
+    except Exception as error:
+        raise PartnerAway(adapter.id, getattr(error, "kind", "unreachable"), str(error)) from error
+    if not isinstance(found, dict):
+        raise AnswerBroken(f"{adapter.id}: {name}: not an object")
+    return found
 
 
 def _call(hub: Hub, wire: Wire, partner_id: str, url: str, told: dict[str, Any]) -> dict[str, Any]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import secrets
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +15,23 @@ import orjson
 import pytest
 from sqlalchemy import Engine
 
+from connectors import all_connectors
 from foundation import outbox, partners
 from foundation.keys import KeyStore
 from foundation.settings import Settings
 from foundation.unit_of_work import unit_of_work
 from foundation.wire import Wire
-from hub import anti_entropy, jobs, sharing_register
+from hub import anti_entropy, jobs, sending, sharing_register
 from hub.applying import apply_due
 from hub.comparing import AnswerBroken, compare
 from hub.comparison_client import TheirHoldings, ask_of
 from hub.holdings import OurHoldings
-from hub.pipeline import Hub
+from hub.pipeline import Hub, receive
 from sandbox.holdings import HoldingsStandIn
+from schemas.canonical import digest
+from schemas.exchange import RawMessage
 from schemas.holdings import Held, Holdings
+from tests.acceptance.made_up_folders import write_folder
 from tests.exchange.agreements import share
 from tests.exchange.holding_side import PARTNER, bytes_of, give, line, standing_in, withdrawal_of
 from tests.exchange.open_side import OpenSide, at_story_start, message, served
@@ -277,3 +284,85 @@ def test_messages_that_were_not_asked_for_are_not_taken(
     with unit_of_work(hub.engine) as uow:
         assert uow.scalar("SELECT count(*) FROM exchange.inbox") == 0
     assert json.dumps(message(1))
+
+
+@pytest.fixture
+def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An agency with an adapter of its own that offers the comparison, found at run time."""
+    name = f"accident_desk_{secrets.token_hex(3)}"
+    folder = write_folder("agency", tmp_path / "more agencies", id=name, institution="OQJJ001")
+    monkeypatch.setenv("CONCORD_CONNECTOR_PATH", str(folder))
+    all_connectors.cache_clear()
+    yield name
+    monkeypatch.undo()
+    all_connectors.cache_clear()
+
+
+def test_an_adapters_partner_is_compared_with_by_its_own_client(
+    hub: Hub, made_up: str, tmp_path: Path, set_clock: Clock
+) -> None:
+    """Its messages come in by its own mapping; what it lacks of ours is sent by its own client, and nothing else is."""
+
+    def content(number: int) -> bytes:
+        case = {"number": f"瓯公交认〔2026〕{number:05d}号", "version": 1, "updatedAt": "2026-04-01T08:30:00+08:00",
+                "state": "HANDED_OVER", "cause": "机动车交通事故责任纠纷",
+                "people": [{"role": "applicant", "kind": "person", "name": "池安", "phone": f"100{number:08d}"}]}  # fmt: skip
+        return json.dumps({"messageId": f"A-{number}", "case": case}, ensure_ascii=False).encode()
+
+    def held(number: int) -> dict[str, Any]:
+        return {"way": "to_hub", "day": DAY, "id": f"A-{number}", "digest": digest(json.loads(content(number))),
+                "content_base64": base64.b64encode(content(number)).decode()}  # fmt: skip
+
+    hub.keys.put_secret(f"{made_up}.seal", "test-only")
+    hub.keys.make_pair(made_up, made_up)
+    for number in range(20):
+        raw = RawMessage(made_up, "pull", "", content(number), datetime(2026, 4, 1, 1, 0, tzinfo=UTC))
+        assert receive(hub, raw).outcome.result == "ACCEPTED"
+    with unit_of_work(hub.engine) as uow:
+        for name in ("O-1", "O-2"):
+            outbox.keep_bytes(
+                uow, outbox.enqueue(uow, partner=made_up, operation="progress", message_id=name, case_key="", body={}),
+                name.encode(),
+            )  # fmt: skip
+        uow.execute("UPDATE exchange.outbox SET state = 'DELIVERED', attempts = 1")
+    standin = HoldingsStandIn()
+    ours = {"way": "from_hub", "day": DAY, "id": "O-1", "digest": hashlib.sha256(b"O-1").hexdigest()}
+    standin.hold([*(held(n) for n in range(23)), ours])
+    plain, delivered = standin.answer, []
+
+    def answer(path: str, body: bytes) -> tuple[int, dict[str, Any]]:
+        if path.endswith("/progress"):
+            delivered.append(body)
+            return 200, {}
+        return plain(path, body)
+
+    standin.answer = answer  # type: ignore[method-assign]
+    with standing_in(standin) as url:
+        (tmp_path / "partners.json").write_text(json.dumps({made_up: url}), encoding="utf-8")
+        set_clock("2026-04-03T02:00")
+        told = jobs.compare_holdings(hub)
+        assert told == {
+            "partners": 1,
+            "away": 0,
+            "found": {"MISSING_HERE": 3, "MISSING_THERE": 1},
+            "repaired": 4,
+        }
+        assert sorted(standin.asked) == ["A-20", "A-21", "A-22"]
+        wire = Wire()
+        for row in sending.lease(hub, 10):
+            assert sending.send_one(hub, wire, row) == "DELIVERED"
+        wire.close()
+        assert delivered == [b"O-2"]
+        # They have it now; ours that came tonight counts on their book's day. Nothing differs any more.
+        standin.hold(
+            [
+                *(held(n) for n in range(23)),
+                ours,
+                {**ours, "id": "O-2", "digest": hashlib.sha256(b"O-2").hexdigest()},
+            ]
+        )
+        standin.asked.clear()
+        set_clock("2026-04-04T02:00")
+        assert jobs.compare_holdings(hub)["found"] == {} and standin.asked == []
+    set_clock("2026-04-05T02:00")
+    assert jobs.compare_holdings(hub)["away"] == 1

@@ -39,3 +39,13 @@ def send(wire: Any, ctx: ConnectorContext, operation: str, content: bytes) -> Se
     if reply.status == 200:
         return SendResult("DELIVERED", "D200", "", reply.content)
     return SendResult("RETRY", f"HTTP {reply.status}", "", reply.content)
+
+
+def compare(wire: Any, ctx: ConnectorContext, name: str, body: dict[str, Any]) -> Any:
+    headers = {"Content-Type": "application/json"}
+    reply = wire.request(
+        "POST", f"{ctx.base_url}/compare/{name}", headers=headers, content=json.dumps(body).encode()
+    )
+    if reply.outcome != "ANSWERED" or reply.status != 200:
+        raise ConnectionError(reply.error or f"HTTP {reply.status}")
+    return json.loads(reply.content)
