@@ -6,9 +6,10 @@ once its journal line is sealed and its batch stamped, a second or so after its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Literal
 from uuid import UUID
@@ -103,7 +104,7 @@ def export(uow: UnitOfWork, ids: Sequence[UUID], way: Way = "in") -> Iterator[Ev
     ``way``: messages that came ("in") or went ("out"). A message that cannot be shown yet, or any more, comes with
     ``missing`` set: EVIDENCE_NOT_READY, EVIDENCE_BROKEN (what is stored is not what was sealed) or NOT_FOUND.
     """
-    signer = evidence_signer(vault_of(uow).keys)
+    signer = lru_cache(maxsize=1)(lambda: evidence_signer(vault_of(uow).keys))
     batches: dict[int, _Batch] = {}
     for some in _portions(uow, ids, way):
         rows = uow.all(_IN if way == "in" else _OUT, ids=some)
@@ -174,7 +175,9 @@ def _load(uow: UnitOfWork, wanted: set[int], batches: dict[int, _Batch]) -> None
             batches[row["no"]] = _Batch(named, bytes(row["token"]), b"", [])
 
 
-def _container(uow: UnitOfWork, row: RowMapping, batches: dict[int, _Batch], signer: Signer) -> bytes:
+def _container(
+    uow: UnitOfWork, row: RowMapping, batches: dict[int, _Batch], signer: Callable[[], Signer]
+) -> bytes:
     batch = batches.get(row["batch"])
     if row["line_id"] is None or batch is None:
         state = (
@@ -196,7 +199,7 @@ def _container(uow: UnitOfWork, row: RowMapping, batches: dict[int, _Batch], sig
         "line.json": line,
         "proof.json": orjson.dumps({"prev": prev.hex(), "hash": leaf.hex(), "path": path}),
     }
-    return container(parts, batch.named, batch.token, signer, uow.now)
+    return container(parts, batch.named, batch.token, signer(), uow.now)
 
 
 def _message(uow: UnitOfWork, row: RowMapping) -> dict[str, bytes]:

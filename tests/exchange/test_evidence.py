@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Engine
@@ -23,6 +24,7 @@ from foundation.directory import Partner
 from foundation.keys import KeyStore
 from foundation.partner_limits import limits_of
 from foundation.sealing import seal
+from foundation.staff import add_staff
 from foundation.unit_of_work import unit_of_work
 from foundation.verify_evidence import SIGNATURE, SIGNED, STAMP, STAMPED, Trust, packed, verify
 from hub import evidence
@@ -276,6 +278,32 @@ def test_partners_ask_for_it_over_both_protocols(world: EvidenceWorld, engine: E
         parts = parts_of(asked("M-1", "in")[1])
         assert parts["receipt.json"] == receipt.content
         assert asked("M-2", "in")[0] in (404, 500)  # SOAP 1.1 says 500 for a fault
+
+
+def test_our_own_people_ask_over_rest(world: EvidenceWorld, engine: Engine) -> None:
+    with unit_of_work(engine) as uow:
+        add_staff(uow, "auditor1", "审计", "", ["auditor"], "password-1")
+        add_staff(uow, "clerk1", "受理", "", ["intake_clerk"], "password-1")
+    taken, sent = world.take(1), world.send(1)
+    with served(world.hub) as url, httpx.Client(base_url=url, trust_env=False) as http:
+
+        def token(name: str) -> dict[str, str]:
+            answer = http.post("/v1/session", json={"id": name, "password": "password-1"})
+            return {"authorization": f"Bearer {answer.json()['token']}"}
+
+        auditor, clerk = token("auditor1"), token("clerk1")
+        path = f"/v1/exchange/inbox/{taken}/evidence"
+        early = http.get(path, headers=auditor)
+        assert (early.status_code, early.json()["code"]) == (409, "EVIDENCE_NOT_READY")
+        world.seal()
+        assert http.get(path, headers=clerk).status_code == 403 and http.get(path).status_code == 401
+        for where in (path, f"/v1/exchange/outbox/{sent}/evidence"):
+            reply = http.get(where, headers=auditor)
+            assert reply.status_code == 200 and reply.headers["content-type"] == evidence.CONTAINER
+            assert verify(reply.content, world.trust).findings == []
+        assert http.get(f"/v1/exchange/outbox/{taken}/evidence", headers=auditor).status_code == 404
+        described = http.get("/openapi.json").json()["paths"]["/v1/exchange/inbox/{message}/evidence"]
+        assert evidence.CONTAINER in described["get"]["responses"]["200"]["content"]
 
 
 def test_the_verifier_runs_by_itself_and_without_network(world: EvidenceWorld, tmp_path: Path) -> None:
