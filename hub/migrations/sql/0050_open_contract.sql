@@ -2,6 +2,10 @@
 ALTER TABLE exchange.inbox ADD COLUMN receipt bytea;   -- the signed receipt as it was given; only by the open contract
 -- One receipt for a sender's id, from the moment it is stored: of many senders of the same only one gets in.
 CREATE UNIQUE INDEX inbox_open_once ON exchange.inbox (partner, message_id) WHERE receipt IS NOT NULL;
+-- So the index that does the same for the others leaves these out.
+DROP INDEX exchange.inbox_one_effect;
+CREATE UNIQUE INDEX inbox_one_effect ON exchange.inbox (partner, message_id)
+    WHERE state IN ('APPLIED', 'PARKED') AND receipt IS NULL;
 CREATE INDEX inbox_open_due ON exchange.inbox (next_try, seq) WHERE state = 'RECEIVED' AND receipt IS NOT NULL;
 CREATE INDEX inbox_open_held ON exchange.inbox (partner, case_key, sequence)
     WHERE state = 'RECEIVED' AND receipt IS NOT NULL AND sequence IS NOT NULL;
