@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.docs import about_code, about_money, about_partners, about_running, pages
+from tests.docs import about_code, about_money, about_partners, about_running, about_sharing, pages
 from tests.platform.tree import ROOT
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -17,6 +17,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **about_money.TABLES,
     **about_partners.TABLES,
     **about_running.TABLES,
+    **about_sharing.TABLES,
 }
 
 
