@@ -43,6 +43,11 @@ def link(frame: pl.DataFrame, config: Config) -> Linked:
     rows = frame.height
     fields = shaped(config.fields, frame)
     prepared = prepare(frame, fields)
+    if rows < 2:
+        none = np.zeros(0, np.int64)
+        weights = Weights([np.array(f.start) for f in fields], [np.array(f.start) for f in fields], 0.5)
+        model = Model(config, fields, weights)
+        return Linked(np.zeros(rows, np.int64), none, none, np.zeros(0), np.zeros(0, bool), model, prepared)
     facts = Facts(frame, config)
     source = facts.code(config.source, "source") if config.source else None
     within = config.within_source

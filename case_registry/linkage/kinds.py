@@ -77,10 +77,9 @@ def _unequal_names(one: Values, other: Values, a: Ints, b: Ints) -> Levels:
     initial = ~han & (shorter == 1) & (jaro > 0.7)
     level[initial] = 4
     level[np.where(han, (edits <= 1) & (shorter >= 3), (jaro >= 0.92) | ((edits <= 1) & (shorter >= 4)))] = 3
-    alike = (one.more["sound"][a] == other.more["sound"][b]) | (
-        one.more["sorted"][a] == other.more["sorted"][b]
-    )
-    level[alike & (han | (jaro >= 0.75))] = 2
+    same_sound = one.more["sound"][a] == other.more["sound"][b]
+    level[same_sound & (han | (jaro >= 0.75))] = 2
+    level[words & (one.more["sorted"][a] == other.more["sorted"][b])] = 2
     return level
 
 
