@@ -21,6 +21,16 @@ HEARTBEAT_S = 30
 POLL_S = 1.0
 
 
+def connected(amqp_url: str) -> pika.BlockingConnection:
+    """A connection to the broker, with every wait bounded. Raises AMQPError or OSError."""
+    parameters = pika.URLParameters(amqp_url)
+    parameters.heartbeat = HEARTBEAT_S
+    parameters.blocked_connection_timeout = 5
+    parameters.socket_timeout = 3
+    parameters.connection_attempts = 1
+    return pika.BlockingConnection(parameters)
+
+
 class Publisher:
     """Publishes events with confirms; one connection, used by one thread only (pika is not thread-safe)."""
 
@@ -49,12 +59,7 @@ class Publisher:
 
     def _open(self) -> pika.adapters.blocking_connection.BlockingChannel:
         if self._channel is None or not self._channel.is_open:
-            parameters = pika.URLParameters(self._url)
-            parameters.heartbeat = HEARTBEAT_S
-            parameters.blocked_connection_timeout = 5
-            parameters.socket_timeout = 3
-            parameters.connection_attempts = 1
-            self._connection = pika.BlockingConnection(parameters)
+            self._connection = connected(self._url)
             self._channel = self._connection.channel()
             self._channel.confirm_delivery()
             self._channel.exchange_declare(EXCHANGE, "topic", durable=True)
@@ -103,10 +108,7 @@ def consume(amqp_url: str, wake: Callable[[], None], stop: threading.Event) -> N
     """Call ``wake`` for each event the broker hands over; reconnects until ``stop`` is set."""
     while not stop.is_set():
         try:
-            parameters = pika.URLParameters(amqp_url)
-            parameters.heartbeat = HEARTBEAT_S
-            parameters.socket_timeout = 3
-            with pika.BlockingConnection(parameters) as connection:
+            with connected(amqp_url) as connection:
                 channel = connection.channel()
                 channel.exchange_declare(EXCHANGE, "topic", durable=True)
                 channel.queue_declare(WORK_QUEUE, durable=True, arguments={"x-max-length": 10_000})

@@ -10,7 +10,7 @@ import logging
 
 import pika
 
-from foundation.broker import HEARTBEAT_S
+from foundation.broker import connected
 
 log = logging.getLogger("concord.broker")
 
@@ -54,12 +54,7 @@ class QueuePublisher:
 
     def _open(self, queue: str) -> pika.adapters.blocking_connection.BlockingChannel:
         if self._channel is None or not self._channel.is_open:
-            parameters = pika.URLParameters(self._url)
-            parameters.heartbeat = HEARTBEAT_S
-            parameters.blocked_connection_timeout = 5
-            parameters.socket_timeout = 3
-            parameters.connection_attempts = 1
-            self._connection = pika.BlockingConnection(parameters)
+            self._connection = connected(self._url)
             self._channel = self._connection.channel()
             self._channel.confirm_delivery()
             self._declared = set()
