@@ -340,18 +340,19 @@ def _sha256(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
 
-def _references(parts: Parts, manifest: str, signature: str) -> dict[str, bytes]:
-    parser = etree.XMLParser(resolve_entities=False, no_network=True)
-    root = etree.fromstring(parts[manifest], parser)
-    named = [one.get("URI") for one in root.iterfind("asic:SigReference", NS)]
-    if root.tag != f"{{{NS['asic']}}}ASiCManifest" or named != [signature]:
+@lru_cache(maxsize=64)  # all messages of a batch have one stamped manifest
+def _references(manifest: bytes, signature: str) -> dict[str, bytes]:
+    root = etree.fromstring(manifest, etree.XMLParser(resolve_entities=False, no_network=True))
+    asic, ds = (f"{{{NS[name]}}}" for name in ("asic", "ds"))
+    named = [one.get("URI") for one in root.iterchildren(f"{asic}SigReference")]
+    if root.tag != f"{asic}ASiCManifest" or named != [signature]:
         raise Broken(f"this is no manifest for {signature}")
-    if {one.get("Algorithm") for one in root.iterfind(".//ds:DigestMethod", NS)} != {SHA256_URI}:
-        raise Broken("a digest is not by SHA-256")
     told = {}
-    for one in root.iterfind("asic:DataObjectReference", NS):
-        value = one.findtext("ds:DigestValue", namespaces=NS)
-        told[str(one.get("URI"))] = base64.b64decode(value or "", validate=True)
+    for one in root.iterchildren(f"{asic}DataObjectReference"):
+        method, value = one
+        if method.tag != f"{ds}DigestMethod" or method.get("Algorithm") != SHA256_URI:
+            raise Broken("a digest is not by SHA-256")
+        told[str(one.get("URI"))] = base64.b64decode(value.text or "", validate=True)
     return told
 
 
@@ -371,7 +372,7 @@ def _where(part: str, parts: Parts) -> str:
 
 def _check_digests(parts: Parts, report: Report, _: Trust) -> None:
     for manifest, signature in ((SIGNED, SIGNATURE), (STAMPED, STAMP)):
-        told = _references(parts, manifest, signature)
+        told = _references(parts[manifest], signature)
         wanted = {"batch.json"} if manifest == STAMPED else set(parts) - {"mimetype", SIGNED, SIGNATURE}
         for part in sorted(told.keys() ^ wanted):
             report.findings.append(
