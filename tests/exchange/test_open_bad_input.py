@@ -278,3 +278,11 @@ def test_nobody_sees_another_partners_messages(hub: Hub, side: OpenSide) -> None
     other = OpenSide(side.url, side.now, "ouqi_other", "rsa3")
     for target in ("messages/M-1", f"receipts/{receipt}", f"disputes/{number}", "disputes/JD-2026-1"):
         assert _refused(other.get(f"/open/v1/{target}")) == (404, "NOT_FOUND"), target
+
+
+def test_a_namespace_that_has_no_canonical_form_is_refused(hub: Hub, side: OpenSide) -> None:
+    whole = side.envelope(f'<submit xmlns="{NAMESPACE}">{write_xml(message())}</submit>')
+    odd = whole.replace(b"<kind>", b'<kind xmlns:q="relative" q:a="1">', 1)
+    refused = side.call(odd)
+    assert (refused.status_code, told(refused)["code"]) == (500, "SIGNATURE_INVALID")
+    assert states(hub) == []
