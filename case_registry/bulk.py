@@ -7,7 +7,7 @@ hang together with such, go the ordinary way. No events come of it: history has 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -15,16 +15,17 @@ from uuid import UUID
 import psycopg
 
 from case_registry import clocks, link_decisions
-from case_registry.bulk_chunk import Chunk, Ids, NewCase, group, judge_pairs, work_out
+from case_registry.bulk_chunk import Chunk, Ids, NewCase, group, judge_older, judge_pairs, work_out
 from case_registry.bulk_rows import DisputeRows, held_of, write_told
 from case_registry.collecting import no_collecting
 from case_registry.disputes import regroup
 from case_registry.features import Features, from_json
-from case_registry.linking import lock
+from case_registry.gathering import reserve
+from case_registry.linking import hanging_together, lock
 from case_registry.recording import record
 from case_registry.refresh import refresh
 from case_registry.source import Source
-from case_registry.statements import row_of
+from case_registry.statements import Row, row_of
 from case_registry.whereabouts import confirmation_result
 from foundation.unit_of_work import UnitOfWork
 from schemas.claims import Record
@@ -52,41 +53,113 @@ def bulk_load(
     commits, and may do so after each call with a part of the history. Returns counts: records, cases, disputes
     founded, and records of cases that were there before, taken the ordinary way (`again`).
     """
-    lock(uow)
     loaded = Loaded()
     ref = message or uow.new_id()
     flat = ((source, record) for source, records in items for record in records)
     with no_collecting():
         while part := list(islice(flat, CHUNK)):
             loaded.records += len(part)
-            _load_chunk(uow, part, ref, loaded)
+            drawn = _draw_up(uow, part, ref)
+            lock(uow)
+            _write(uow, drawn, ref, loaded)
     return asdict(loaded)
 
 
-def _load_chunk(uow: UnitOfWork, part: Sequence[tuple[Source, Record]], ref: UUID, loaded: Loaded) -> None:
-    stored = _stored(uow, part)
-    chunk = Chunk()
-    again: dict[Source, list[Record]] = {}
-    first = _reserve(uow, "source_case", len(part))
+@dataclass
+class Drawn:
+    """A chunk drawn up as if nothing of it were stored yet. `found`: each group with the rows of its dispute and its clocks;
+    `told`: every case's records, should they have to go the ordinary way."""
+
+    chunk: Chunk
+    episodes: list[int]
+    told: dict[tuple[str, str], list[tuple[Source, Record]]]
+    found: list[tuple[list[NewCase], DisputeRows, list[clocks.Wanted]]] = field(default_factory=list)
+
+
+def _draw_up(uow: UnitOfWork, part: Sequence[tuple[Source, Record]], ref: UUID) -> Drawn:
+    """Work a chunk out without the lock of linking: several processes load at once, and meet only while they write."""
+    told: dict[tuple[str, str], list[tuple[Source, Record]]] = {}
     for source, item in part:
-        key = (source.partner, item.native_id)
-        if key in stored:
-            again.setdefault(source, []).append(item)
-            continue
-        case = chunk.cases.get(key)
-        if case is None:
-            case = chunk.cases[key] = NewCase(first + len(chunk.cases), source, item.native_id)
-        row = row_of(item)
-        case.rows.setdefault(row.digest, row)
-    if chunk.cases:
-        _write_chunk(uow, chunk, ref, loaded)
-    for source, records in again.items():
-        loaded.again += len(records)
-        record(uow, source, ref, records)
+        told.setdefault((source.partner, item.native_id), []).append((source, item))
+    rows = {key: _distinct(record for _, record in own) for key, own in told.items()}
+    statements = sum(map(len, rows.values()))
+    claims = sum(len(row.claims) for own in rows.values() for row in own.values())
+    ids = reserve(uow, source_case=len(told), statement=statements, claim=claims, episode=statements)
+    chunk = Chunk()
+    for (key, own), ident in zip(told.items(), ids["source_case"], strict=True):
+        chunk.cases[key] = NewCase(ident, own[0][0], key[1], rows[key])
+    work_out(chunk, Ids(iter(ids["statement"]), iter(ids["claim"])), uow.now, ref)
+    judge_pairs(chunk)
+    group(chunk)
+    drawn = Drawn(chunk, ids["episode"], told)
+    for members, seq in zip(chunk.parts, reserve(uow, dispute=len(chunk.parts))["dispute"], strict=True):
+        dispute = uow.new_id()
+        for case in members:
+            case.dispute = dispute
+        min(members, key=lambda case: case.id).founder = True
+        wanted = _clocks_of(members)
+        made = DisputeRows(uow.now, uow.actor.id, WHY)
+        made.add(members, dispute, seq, clocks.worst_lamp(wanted, uow.now), uow.new_id)
+        drawn.found.append((members, made, wanted))
+    return drawn
 
 
-def _stored(uow: UnitOfWork, part: Sequence[tuple[Source, Record]]) -> set[tuple[str, str]]:
-    keys = sorted({(source.partner, item.native_id) for source, item in part})
+def _distinct(records: Iterable[Record]) -> dict[str, Row]:
+    found: dict[str, Row] = {}
+    for each in records:
+        row = row_of(each)
+        found.setdefault(row.digest, row)
+    return found
+
+
+def _write(uow: UnitOfWork, drawn: Drawn, ref: UUID, loaded: Loaded) -> None:
+    """Write a chunk under the lock: what turns out to be stored, or to hang together with what is, goes the ordinary way."""
+    chunk = drawn.chunk
+    again = _leave_out_stored(uow, chunk)
+    linked = judge_older(
+        chunk, _older(uow, list(chunk.cases.values())), lambda wanted: _features(uow, wanted)
+    )
+    chunk.to_regroup = sorted(linked)
+    standing = [
+        f for f in drawn.found if all(case.key in chunk.cases and case.id not in linked for case in f[0])
+    ]
+    rows = DisputeRows(uow.now, uow.actor.id, WHY)
+    for _, made, _ in standing:
+        rows.take(made)
+    for case in chunk.cases.values():
+        if case.id in linked:
+            case.dispute, case.founder = None, False
+    connection = _driver(uow)
+    rows.write_disputes(connection)
+    write_told(connection, chunk, uow.now, ref, drawn.episodes)
+    rows.write_rest(connection)
+    wanted = [clock for *_, own in standing for clock in own]
+    if wanted:
+        clocks.open_clocks(uow, wanted)
+    _follow(uow, chunk)
+    loaded.cases += len(chunk.cases)
+    loaded.disputes += len(standing)
+    for key in again:
+        loaded.again += len(drawn.told[key])
+        source = drawn.told[key][0][0]
+        record(uow, source, ref, [item for _, item in drawn.told[key]])
+
+
+def _leave_out_stored(uow: UnitOfWork, chunk: Chunk) -> list[tuple[str, str]]:
+    """Take out of the chunk the cases that are stored already, and what hangs together with them; returns their keys."""
+    stored = _stored(uow, list(chunk.cases))
+    if not stored:
+        return []
+    ids = [case.id for case in chunk.cases.values()]
+    root = hanging_together(ids, [pair for pair, v in chunk.edges.items() if v.verdict == "LINK"])
+    gone_roots = {root[chunk.cases[key].id] for key in stored}
+    gone = [key for key, case in chunk.cases.items() if root[case.id] in gone_roots]
+    gone_ids = {chunk.cases.pop(key).id for key in gone}
+    chunk.edges = {pair: v for pair, v in chunk.edges.items() if gone_ids.isdisjoint(pair)}
+    return gone
+
+
+def _stored(uow: UnitOfWork, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
     rows = uow.all(
         "SELECT c.partner, c.native_id FROM unnest(CAST(:p AS text[]), CAST(:n AS text[])) AS t(p, n)"
         " JOIN registry.source_case c ON c.partner = t.p AND c.native_id = t.n",
@@ -94,50 +167,6 @@ def _stored(uow: UnitOfWork, part: Sequence[tuple[Source, Record]]) -> set[tuple
         n=[n for _, n in keys],
     )
     return {(row["partner"], row["native_id"]) for row in rows}
-
-
-def _reserve(uow: UnitOfWork, table: str, count: int, column: str = "id") -> int:
-    """Reserve `count` running numbers; returns the first. Nobody else writes these tables while we hold the lock."""
-    last = uow.scalar(
-        "SELECT setval(s, nextval(s) + :count - 1) FROM pg_get_serial_sequence(:table, :column) AS s",
-        table=f"registry.{table}",
-        column=column,
-        count=count,
-    )
-    return int(last) - count + 1
-
-
-def _write_chunk(uow: UnitOfWork, chunk: Chunk, ref: UUID, loaded: Loaded) -> None:
-    cases = list(chunk.cases.values())
-    statements = sum(len(case.rows) for case in cases)
-    ids = Ids(
-        _reserve(uow, "statement", statements),
-        _reserve(uow, "claim", sum(len(row.claims) for case in cases for row in case.rows.values()) or 1),
-        _reserve(uow, "episode", statements),
-    )
-    work_out(chunk, ids, uow.now, ref)
-    judge_pairs(chunk, _older(uow, cases), lambda wanted: _features(uow, wanted))
-    group(chunk)
-    rows = DisputeRows(uow.now, uow.actor.id, WHY)
-    seq = _reserve(uow, "dispute", len(chunk.parts) or 1, "seq")
-    lamps: dict[int, list[clocks.Wanted]] = {}
-    for i, part in enumerate(chunk.parts):
-        ident = uow.new_id()
-        for case in part:
-            case.dispute = ident
-        min(part, key=lambda case: case.id).founder = True
-        lamps[i] = _clocks_of(part)
-        rows.add(part, ident, seq + i, clocks.worst_lamp(lamps[i], uow.now), uow.new_id)
-    connection = _driver(uow)
-    rows.write_disputes(connection)
-    write_told(connection, chunk, uow.now, ref, ids.episode)
-    rows.write_rest(connection)
-    wanted = [clock for own in lamps.values() for clock in own]
-    if wanted:
-        clocks.open_clocks(uow, wanted)
-    _follow(uow, chunk)
-    loaded.cases += len(cases)
-    loaded.disputes += len(chunk.parts)
 
 
 def _driver(uow: UnitOfWork) -> psycopg.Connection[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -10,11 +10,11 @@ from uuid import UUID
 from case_registry.episodes import CaseReading, read_case
 from case_registry.features import Features, features_of
 from case_registry.keys import link_keys
-from case_registry.linking import CaseRow, group_rows
+from case_registry.linking import CaseRow, group_rows, hanging_together
 from case_registry.pair_score import PairVerdict, judge
 from case_registry.source import Source
-from case_registry.statements import Row
-from case_registry.told import PARTIES, Told, ToldClaim
+from case_registry.statements import Row, told_of
+from case_registry.told import Told
 from case_registry.whereabouts import Held
 
 
@@ -47,9 +47,8 @@ class NewCase:
 class Ids:
     """Running numbers reserved in the database for this chunk."""
 
-    statement: int
-    claim: int
-    episode: int
+    statement: Iterator[int]
+    claim: Iterator[int]
 
 
 @dataclass
@@ -66,7 +65,7 @@ def work_out(chunk: Chunk, ids: Ids, now: datetime, message: UUID) -> None:
     """Make statements, episodes, features and keys of every case of the chunk."""
     for case in chunk.cases.values():
         for row in case.rows.values():
-            case.told.append(_told(row, ids, now, message))
+            case.told.append(told_of(row, next(ids.statement), ids.claim, now, message))
         case.reading = read_case(case.told)
         if case.reading.episodes:
             case.features = features_of(
@@ -75,58 +74,59 @@ def work_out(chunk: Chunk, ids: Ids, now: datetime, message: UUID) -> None:
             case.keys = link_keys(case.features)
 
 
-def _told(row: Row, ids: Ids, now: datetime, message: UUID) -> Told:
-    told = row.record
-    claims = []
-    for claim in told.claims:
-        claims.append(
-            ToldClaim(ids.claim, claim.field, claim.value, claim.text, claim.valid_from, claim.valid_to)
-        )
-        ids.claim += 1
-    if told.parties is not None:
-        claims.append(ToldClaim(ids.claim, PARTIES, [dict(p.__dict__) for p in told.parties]))
-        ids.claim += 1
-    ids.statement += 1
-    return Told(
-        id=ids.statement - 1,
-        sub_id=row.sub_id,
-        kind=row.kind,
-        version=row.version,
-        digest=row.digest,
-        event_at=row.event_at,
-        recorded_at=now,
-        message=message,
-        claims=tuple(claims),
-        references=tuple(dict(r.__dict__) for r in told.references),
-        data=told.data,
-    )
-
-
-def judge_pairs(
-    chunk: Chunk, older: Mapping[int, Sequence[int]], features: Callable[[set[int]], Mapping[int, Features]]
-) -> None:
-    """Judge every pair that shares a key. `older`: stored cases by key; `features`: fetches those cases' features."""
+def judge_pairs(chunk: Chunk) -> None:
+    """Judge every pair of the chunk's cases that shares a key."""
     known = {case.id: case.features for case in chunk.cases.values() if case.features is not None}
     by_key: dict[int, list[int]] = {}
     for case in chunk.cases.values():
         for key in case.keys:
             by_key.setdefault(key, []).append(case.id)
-    pairs: set[tuple[int, int]] = set()
-    for key, own in by_key.items():
-        for i, one in enumerate(own):
-            pairs.update((min(one, other), max(one, other)) for other in own[i + 1 :])
-            pairs.update((other, one) for other in older.get(key, ()))
-    stored = features({a for a, _ in pairs if a not in known})
+    pairs = {
+        (min(one, other), max(one, other))
+        for own in by_key.values()
+        for i, one in enumerate(own)
+        for other in own[i + 1 :]
+    }
     for a, b in sorted(pairs):
-        first = known.get(a) or stored.get(a)
-        if first is not None:
-            verdict = judge(first, known[b])
-            if verdict.verdict != "NONE":
-                chunk.edges[(a, b)] = verdict
+        _judge(chunk, a, b, known[a], known[b])
+
+
+def judge_older(
+    chunk: Chunk, older: Mapping[int, Sequence[int]], features: Callable[[set[int]], Mapping[int, Features]]
+) -> set[int]:
+    """Judge the chunk's cases with stored ones under the same keys; returns those that hang together with such.
+
+    `older`: stored cases by key; `features`: fetches those cases' features.
+    """
+    known = {case.id: case.features for case in chunk.cases.values() if case.features is not None}
+    pairs = {(case.id, o) for case in chunk.cases.values() for key in case.keys for o in older.get(key, ())}
+    stored = features({o for _, o in pairs})
+    to_older = [
+        own
+        for own, other in sorted(pairs)
+        if other in stored and _judge(chunk, other, own, stored[other], known[own]) == "LINK"
+    ]
+    if not to_older:
+        return set()
+    inside = [
+        pair
+        for pair, v in chunk.edges.items()
+        if v.verdict == "LINK" and pair[0] in known and pair[1] in known
+    ]
+    root = hanging_together(known, inside)
+    linked = {root[own] for own in to_older}
+    return {case for case, top in root.items() if top in linked}
+
+
+def _judge(chunk: Chunk, a: int, b: int, one: Features, other: Features) -> str:
+    verdict = judge(one, other)
+    if verdict.verdict != "NONE":
+        chunk.edges[(min(a, b), max(a, b))] = verdict
+    return verdict.verdict
 
 
 def group(chunk: Chunk) -> None:
-    """Group the new cases that hang together only with each other; the rest is left for the database to group."""
+    """Group the cases of the chunk that hang together."""
     by_id = {case.id: case for case in chunk.cases.values() if case.features is not None}
     neighbours: dict[int, list[int]] = {}
     for (a, b), verdict in chunk.edges.items():
@@ -135,14 +135,10 @@ def group(chunk: Chunk) -> None:
             neighbours.setdefault(b, []).append(a)
     seen: set[int] = set()
     for ident in by_id:
-        if ident in seen:
-            continue
-        whole = _component(ident, neighbours)
-        seen |= whole
-        if not whole <= by_id.keys():
-            chunk.to_regroup += sorted(whole & by_id.keys())
-            continue
-        chunk.parts += [[by_id[n] for n in part] for part in _split(whole, by_id, chunk.edges)]
+        if ident not in seen:
+            whole = _component(ident, neighbours)
+            seen |= whole
+            chunk.parts += [[by_id[n] for n in part] for part in _split(whole, by_id, chunk.edges)]
 
 
 def _component(start: int, neighbours: Mapping[int, Iterable[int]]) -> set[int]:

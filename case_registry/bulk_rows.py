@@ -49,7 +49,7 @@ def _json(value: Any) -> str:
 
 
 def write_told(
-    connection: psycopg.Connection[Any], chunk: Chunk, now: datetime, message: UUID, first_episode: int
+    connection: psycopg.Connection[Any], chunk: Chunk, now: datetime, message: UUID, ids: Sequence[int]
 ) -> dict[tuple[int, str], int]:
     """Write cases, statements, claims, episodes, parties, keys and judged pairs; returns episode ids."""
     cases = list(chunk.cases.values())
@@ -74,7 +74,7 @@ def write_told(
     episodes: dict[tuple[int, str], int] = {}
     for case in cases:
         for episode in case.reading.episodes:
-            episodes[(case.id, episode.sub_id)] = first_episode + len(episodes)
+            episodes[(case.id, episode.sub_id)] = ids[len(episodes)]
     copy(
         connection, "episode",
         ("id", "source_case", "sub_id", "kind", "state", "outcome", "hidden", "sealed", "open", "opened_on", "closed_on",
@@ -172,6 +172,11 @@ class DisputeRows:
                 )
         if grade.name != "NONE":
             self._grade(ident, grade)
+
+    def take(self, other: DisputeRows) -> None:
+        """Take over another's rows."""
+        for name in ("disputes", "members", "edges", "conflicts", "factors", "factor_log"):
+            getattr(self, name).extend(getattr(other, name))
 
     def _edges(self, part: Sequence[NewCase]) -> None:
         pairs = [(case.id, e) for case in part for e in case.reading.episodes]
