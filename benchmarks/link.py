@@ -10,7 +10,6 @@ from __future__ import annotations
 import resource
 import tempfile
 import time
-import tomllib
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -23,14 +22,12 @@ from benchmarks.link_history import COLUMNS, write
 from benchmarks.link_measures import by_exact_numbers, quality, recall_by_error
 from benchmarks.link_people import write as write_people
 from benchmarks.result import Result, percentile
-from case_registry.linkage.config import config_of
+from case_registry.linkage.config import load_config
 from case_registry.linkage.engine import link
 from case_registry.linkage.index import Index
 
 CONFIG = Path(__file__).with_name("link_history_config.toml")
-PEOPLE = {
-    "first_name": "name", "surname": "name", "birth_date": "date", "birth_place": "place", "occupation": "category",
-}  # fmt: skip
+PEOPLE_CONFIG = Path(__file__).with_name("link_people_config.toml")
 DISPUTES, TIMED, HELD, PEOPLE_WHOLE = 380_000, 400_000, 1_000_000, 5_000
 QUICK_DISPUTES, QUICK_TIMED, QUICK_HELD, QUICK_PEOPLE = 1_200, 2_500, 3_000, 150
 LIMITS = {"f1": 0.97, "bcubed_f1": 0.985}
@@ -97,15 +94,11 @@ def _frame(path: Path, rows: int | None = None) -> pl.DataFrame:
     return pl.read_csv(path, infer_schema=False, n_rows=rows).fill_null("")
 
 
-def _config() -> Any:
-    return config_of(tomllib.loads(CONFIG.read_text("utf-8")))
-
-
 def timed_run(path: Path, rows: int) -> dict[str, Any]:
     """So many records linked: seconds from table to clusters, and the process's peak of memory."""
     frame = _frame(path, rows).select(COLUMNS)
     started = time.monotonic()
-    link(frame, _config())
+    link(frame, load_config(CONFIG))
     seconds = time.monotonic() - started
     return {"records": frame.height, "seconds": seconds, "peak_gb": _peak_gb()}
 
@@ -115,7 +108,7 @@ def quality_run(path: Path) -> dict[str, Any]:
     frame = _frame(path)
     truth, native = frame["dispute"].to_list(), frame["native"].to_list()
     started = time.monotonic()
-    found = link(frame.select(COLUMNS), _config()).cluster.tolist()
+    found = link(frame.select(COLUMNS), load_config(CONFIG)).cluster.tolist()
     seconds, peak = time.monotonic() - started, _peak_gb()
     plain = by_exact_numbers(frame.select("applicant_ids", "applicant_phones", "respondent_ids", "respondent_phones")
                              .to_dicts())  # fmt: skip
@@ -133,7 +126,7 @@ def quality_run(path: Path) -> dict[str, Any]:
 def index_run(folder: Path, held: int, queries: int) -> dict[str, Any]:
     """Single records of the history held against `held` others, the history's own among them."""
     frame = pl.concat([_frame(folder / "history.csv"), _frame(folder / "more.csv")]).head(held)
-    learnt = link(frame.head(max(2_000, held // 20)).select(COLUMNS), _config()).model
+    learnt = link(frame.head(max(2_000, held // 20)).select(COLUMNS), load_config(CONFIG)).model
     index = Index(learnt, frame.select(COLUMNS))
     truth = frame["dispute"].to_list()
     asked = frame.sample(queries + 20, seed=11).to_dicts()
@@ -155,7 +148,7 @@ def index_run(folder: Path, held: int, queries: int) -> dict[str, Any]:
 def people_run(path: Path) -> dict[str, float]:
     """People of another country and century, linked by configuration alone."""
     frame = _frame(path)
-    found = link(frame, config_of({"fields": PEOPLE})).cluster.tolist()
+    found = link(frame, load_config(PEOPLE_CONFIG)).cluster.tolist()
     return quality(found, frame["person"].to_list())
 
 

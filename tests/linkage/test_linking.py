@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +13,19 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks import link_history, link_people
-from benchmarks.link import CONFIG, PEOPLE
+from benchmarks.link import CONFIG, PEOPLE_CONFIG
 from benchmarks.link_measures import quality
-from case_registry.linkage.config import BadConfig, config_of, load_config
+from case_registry.linkage.config import TYPES, BadConfig, config_of, load_config
 from case_registry.linkage.engine import link
 from case_registry.linkage.index import Index
 from case_registry.linkage.tables import BadTable, read_tables
 from case_registry.linkage.tool import link_files
 from hub.cli.app import app
 from tests.case_registry.make import resident
+from tests.platform.tree import ROOT
+
+PEOPLE: dict[str, str] = tomllib.loads(PEOPLE_CONFIG.read_text("utf-8"))["fields"]
+PAGE = ROOT / "docs" / "operator" / "linkage.md"
 
 
 @pytest.fixture(scope="module")
@@ -201,3 +207,15 @@ def test_hardly_anything_to_link(rows: int) -> None:
         schema={"name": pl.String, "born": pl.String},
     )
     assert len(link(frame, config_of({"fields": {"name": "name", "born": "date"}})).cluster) == rows
+
+
+def test_the_page_names_every_type_and_its_configurations_are_read() -> None:
+    text = PAGE.read_text("utf-8")
+    for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL):
+        config_of(tomllib.loads(block))
+    named = {
+        name
+        for row in re.findall(r"^\| (`[a-z`, ]+`) \|", text, re.MULTILINE)
+        for name in re.findall(r"[a-z]+", row)
+    }
+    assert named == set(TYPES)
