@@ -13,6 +13,8 @@ from hub.who_saw import who_saw
 
 router = APIRouter(prefix="/v1", tags=["sharing 共享"])
 WATCHERS = ("operator", "auditor", "administrator", "supervision_officer")
+# Agreements hold no personal data; whoever connects a partner reads under what it is connected.
+READS_AGREEMENTS = (*WATCHERS, "partner_engineer")
 READS_THE_LOG = ("auditor", "supervision_officer")
 _ID = Path(max_length=60, pattern=r"^[A-Za-z0-9._-]{1,60}$")
 
@@ -34,7 +36,7 @@ class PersonIn(BaseModel):
 
 @router.get("/sharing-agreements", summary="Agreements and how each stands 共享约定")
 def agreements(uow: Work, partner: str = Query(default="", max_length=40)) -> dict[str, Any]:
-    need(uow.actor, *WATCHERS)
+    need(uow.actor, *READS_AGREEMENTS)
     shown = []
     for each in sharing_register.listed(uow):
         one = each.agreement
