@@ -4,7 +4,7 @@ from __future__ import annotations
 
 _BOTH = {1: "linked_event_failed", 2: "linked_event_chain_open"}
 
-# Numbers as the engine gives them (hub/migrations/sql/0047_ledger_engine.sql); names as users read them.
+# Numbers as the engine gives them (hub/migrations/sql/0047_ledger_calls.sql); names as users read them.
 ACCOUNT_CODES: dict[int, str] = {
     0: "created", **_BOTH, 3: "timestamp_must_be_zero", 4: "reserved_field", 5: "reserved_flag",
     6: "id_must_not_be_zero", 7: "id_must_not_be_int_max", 8: "flags_are_mutually_exclusive",

@@ -219,16 +219,8 @@ class Model:
 
     def end(self, t: Transfer) -> str:
         """Post or void a hold."""
-        if (t.flags & POST and t.flags & VOID) or t.flags & (PENDING | BAL_D | BAL_C | CLOSE_D | CLOSE_C):
-            return "flags_are_mutually_exclusive"
-        if t.pending_id == 0:
-            return "pending_id_must_not_be_zero"
-        if t.pending_id == MAX_ID:
-            return "pending_id_must_not_be_int_max"
-        if t.pending_id == t.id:
-            return "pending_id_must_be_different"
-        if t.timeout:
-            return "timeout_reserved_for_pending_transfer"
+        if code := self.end_asked_wrong(t):
+            return code
         p = self.transfers.get(int(t.pending_id))
         if p is None:
             return "pending_transfer_not_found"
@@ -274,6 +266,20 @@ class Model:
             user_data_32=t.user_data_32 or p.user_data_32,
         )  # fmt: skip
         return "created"
+
+    def end_asked_wrong(self, t: Transfer) -> str:
+        """What is wrong with a post or void by itself."""
+        if (t.flags & POST and t.flags & VOID) or t.flags & (PENDING | BAL_D | BAL_C | CLOSE_D | CLOSE_C):
+            return "flags_are_mutually_exclusive"
+        if t.pending_id == 0:
+            return "pending_id_must_not_be_zero"
+        if t.pending_id == MAX_ID:
+            return "pending_id_must_not_be_int_max"
+        if t.pending_id == t.id:
+            return "pending_id_must_be_different"
+        if t.timeout:
+            return "timeout_reserved_for_pending_transfer"
+        return ""
 
     def _let_go(self, name: int, fen: int) -> None:
         p = self.transfers[name]

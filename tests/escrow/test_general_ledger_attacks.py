@@ -160,7 +160,7 @@ GOOD = {
 BAD = (
     {"amounts": "ARRAY[NULL]::bigint[]"}, {"amounts": "ARRAY[-1]::bigint[]"}, {"amounts": "ARRAY[-9223372036854775808]"},
     {"ids": "ARRAY[NULL]::uuid[]"}, {"asks": "ARRAY[NULL]::int[]"}, {"books": "ARRAY[NULL]::bigint[]"},
-    {"marks": "ARRAY[NULL]::int[]"}, {"marks": "ARRAY[70000]"}, {"pendings": "ARRAY[NULL]::uuid[]"},
+    {"marks": "ARRAY[NULL]::int[]"}, {"marks": "ARRAY[70000]"},
     {"asks": "ARRAY[1048576]"}, {"asks": "ARRAY[-1]"}, {"asks": "ARRAY[256]"}, {"asks": "ARRAY[0, 0]"}, {"debits": "NULL"},
     {"debits": f"ARRAY[{ID % 1}, {ID % 2}]::uuid[]"}, {"ids": f"'[0:0]={{{(ID % 8)[1:-1]}}}'::uuid[]"},
     {"debits": f"'[0:0]={{{(ID % 1)[1:-1]}}}'::uuid[]"}, {"debits": f"ARRAY[ARRAY[{ID % 1}]]::uuid[]"},

@@ -1,6 +1,6 @@
 -- The general ledger (docs/ledger.md): accounts, transfers, holds. One row of `ledger_transfer` is one accepted event; it
 -- carries what both accounts stood at after it and one link of the hash chain of each. Nothing is ever changed in it.
--- Written by the functions of 0047_ledger_engine.sql alone: the application's role may read these tables and call those.
+-- Written by the functions of 0047_ledger_calls.sql alone: the application's role may read these tables and call those.
 -- Amounts are fen, 0 to 2^63-1. Ids of 128 bits are uuid; the zero uuid stands for "none". 64-bit user data is kept as the
 -- signed number of the same bits. Times are nanoseconds since 1970 (UTC), and rise along every account.
 
@@ -108,12 +108,12 @@ DO $$ DECLARE t text; BEGIN
     END LOOP;
 END $$;
 
--- What a row says, as bytes; and one link: the link before, what the row says, where the account then stood.
+-- What a row says, as bytes (of its kind the first letter); and one link: the link before, what the row says, where the account then stood.
 CREATE FUNCTION escrow.ledger_says(
     id uuid, kind text, pending_id uuid, debit uuid, credit uuid, amount bigint, released bigint, rest bigint, flags int,
     timeout bigint, ledger bigint, code int, d128 uuid, d64 bigint, d32 bigint, at bigint
 ) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT uuid_send(id) || convert_to(kind, 'UTF8') || coalesce(uuid_send(pending_id), '') || uuid_send(debit)
+    SELECT uuid_send(id) || int4send(ascii(kind)) || coalesce(uuid_send(pending_id), '') || uuid_send(debit)
         || uuid_send(credit) || int8send(amount) || int8send(released) || int8send(rest) || int4send(flags)
         || int8send(timeout) || int8send(ledger) || int4send(code) || uuid_send(d128) || int8send(d64) || int8send(d32)
         || int8send(at)
