@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -93,3 +95,8 @@ def evidence_world(engine: Engine, url: str, folder: Path) -> EvidenceWorld:
     hub = Hub(engine, keys, Settings(url, "", folder, 8600, "sandbox"))
     trust = Trust([keys.certificate(cades.EVIDENCE_KEY)], [authority.keys.root])
     return EvidenceWorld(hub, authority, trust, folder)
+
+
+def parts_of(container: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(container)) as opened:
+        return {name: opened.read(name) for name in opened.namelist()}
