@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.platform.tree import owned_ids, text_of, tracked
 
 # The stand-ins, tests, data and documents may name them (design, "Name leak is zero").
-FREE_ROOMS = {"sandbox", "tests", "docs"}
+FREE_ROOMS = {"sandbox", "tests", "docs", "benchmarks"}
 # A library may be called as a rail is.
 FREE_FILES = {"README.md", "requirements.in"}
 DATA_FOLDERS = {"data", "examples", "contract"}
