@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 
 from case_registry.linkage.folding import digits, is_missing, reference
-from case_registry.linkage.kinds import KINDS, Kind
+from case_registry.linkage.kind import Kind
+from case_registry.linkage.kinds import KINDS
 from case_registry.linkage.values import (
     Array,
     Floats,

@@ -11,7 +11,8 @@ import polars as pl
 
 from case_registry.linkage.fields import Field, Single
 from case_registry.linkage.folding import fold, has_han, person_name
-from case_registry.linkage.kinds import KINDS, Kind
+from case_registry.linkage.kind import Kind
+from case_registry.linkage.kinds import KINDS
 from case_registry.linkage.values import Levels, Values, column
 
 ENOUGH = 10
