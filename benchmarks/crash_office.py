@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from connectors import connectors_named
 from sandbox.stories.hub_api import HubApi, HubRefused
 from sandbox.stories.stand_ins import StandIns
 from schemas.identifiers import resident_check_digit
 
-PARTNER, STAND_IN = "petition_asmx", "petition"
+STAND_IN = "petition"
+PARTNER = connectors_named(STAND_IN)[0].id
 CLERK, OPERATOR = "clerk1", "operator1"
 TOPICS = ["dispute_opened", "stage_changed", "holder_changed", "linked"]
 
