@@ -275,7 +275,7 @@ def test_every_change_is_in_the_journal(uow: UnitOfWork) -> None:
     partners.suspend(uow, "ouqi_street", "停用")
     kinds = [
         row["kind"]
-        for row in uow.all("SELECT kind FROM exchange.journal WHERE ref = 'ouqi_street' ORDER BY no")
+        for row in uow.all("SELECT kind FROM exchange.journal WHERE ref = 'ouqi_street' ORDER BY id")
     ]
     assert kinds == ["partner_added", *["partner_key_added"] * 3, "partner_key_revoked", "partner_suspended"]
     assert len(partner_keys.keys_of(uow, "ouqi_street")) == 3
