@@ -43,12 +43,13 @@ class Replacement:
 
 @dataclass(frozen=True)
 class Bug:
-    """A planted bug. `tests`: unit tests that pass with it."""
+    """A planted bug. `tests`: unit tests that pass with it; `seed`: a run that finds it, where one is on record."""
 
     name: str
     says: str
     replacements: tuple[Replacement, ...]
     tests: tuple[str, ...]
+    seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def all_bugs() -> list[Bug]:
     for path in sorted(FOLDER.glob("*.toml")):
         told = tomllib.loads(path.read_text("utf-8"))
         changes = tuple(Replacement(each["file"], each["old"], each["new"]) for each in told["replace"])
-        found.append(Bug(path.stem, told["says"], changes, tuple(told["tests"])))
+        found.append(Bug(path.stem, told["says"], changes, tuple(told["tests"]), told.get("seed")))
     return found
 
 

@@ -102,6 +102,8 @@ def new_account(scene: Scene) -> None:
     seat.accounts.append(fresh)
     party = office.payee(seat)
     seat.accounts.pop()
+    if scene.dice.random() < 0.7:
+        people.push_through(scene)
     proposal = office.do("propose payee", lambda: office.act(CASHIERS[0], lambda uow: escrow.propose_payee(
         uow, office.case, seat.key, party, "换卡", "收款人申请")), may_crash=False)  # fmt: skip
     if proposal is None:

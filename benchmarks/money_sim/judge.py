@@ -126,6 +126,9 @@ class Judge:
         self._seats(paid, known, found)
         self._refunds(paid, known, found)
         self._books(found)
+        if self.outside.letters:
+            kinds = sorted({letter.kind for letter in self.outside.letters})
+            found.broken.append(f"messages that the hub never took: {', '.join(kinds)}")
         return found
 
     def _authorised(self, one: Paid, order: Any, found: Verdict) -> None:

@@ -23,6 +23,7 @@ from schemas.money import Fen
 
 BANK, WALLET = "bank_direct", "alipay"
 PAYER, STRANGER = ("6217000000000000981", "付款人甲"), ("6217000000000000999", "路人丁")
+CRASH_SHARE, CALL_CRASH_SHARE = 0.08, 0.12  # of acts; of the worker's turns, between call and note
 THIRD = ("6217000000000000982", "代付人乙")
 
 
@@ -83,7 +84,6 @@ class Office:
     stepper: Stepper
     seed: int
     storm: bool = True
-    crash_share: float = 0.1
     case: UUID = field(default_factory=lambda: UUID(int=0))
     seats: dict[str, Seat] = field(default_factory=dict)
     orders: dict[UUID, Order] = field(default_factory=dict)
@@ -107,10 +107,14 @@ class Office:
 
     def do(self, name: str, work: Callable[[], Any], *, may_crash: bool = True) -> Any:
         """One act of one process; returns its result, or None when it was refused or died."""
-        crash_at = 0
-        if self.storm and may_crash and self.dice.random() < self.crash_share:
-            crash_at = self.dice.randint(1, 45)
-        self.stepper.arm(crash_at)
+        crash_at, only = 0, ""
+        if self.storm and may_crash:
+            where = self.dice.random()
+            if where < CRASH_SHARE:
+                crash_at = self.dice.randint(1, 45)
+            elif name == "worker" and where < CRASH_SHARE + CALL_CRASH_SHARE:
+                crash_at, only = self.dice.randint(1, 3), "call"
+        self.stepper.arm(crash_at, only)
         result, trouble = None, None
         try:
             result = work()

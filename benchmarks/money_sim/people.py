@@ -49,6 +49,14 @@ def approve(scene: Scene, row: Any) -> None:
     note_signatures(scene)
 
 
+def push_through(scene: Scene) -> None:
+    """One order goes all the way to its release, as on a good day."""
+    for _ in range(2):
+        rows = [row for row in scene.office.learn() if row["state"] in ("DRAFTED", "CHECKED")]
+        if rows:
+            approve(scene, rows[0])
+
+
 def note_signatures(scene: Scene) -> None:
     """Who signed what, as the signers themselves remember it."""
     rows = scene.office.rows(

@@ -42,13 +42,13 @@ class Stepper:
         self._local = threading.local()
         self.count = 0
         self.crash_at = 0
-        self.crashed = ""
+        self.only = ""
         event.listen(engine, "before_cursor_execute", self._statement)
         event.listen(engine, "commit", self._commit)
 
-    def arm(self, crash_at: int) -> None:
-        """Count from here; die at boundary `crash_at` (0 = never)."""
-        self.count, self.crash_at, self.crashed = 0, crash_at, ""
+    def arm(self, crash_at: int, only: str = "") -> None:
+        """Count from here; die at boundary `crash_at` (0 = never), of one kind only where `only` names it."""
+        self.count, self.crash_at, self.only = 0, crash_at, only
 
     def boundary(self, kind: str) -> None:
         """A place where the process may die or another may go on. Raises Crash."""
@@ -57,11 +57,11 @@ class Stepper:
             slot.at.release()
             slot.go.acquire()
             return
-        if not self.crash_at:
+        if not self.crash_at or self.only not in ("", kind):
             return
         self.count += 1
         if self.count == self.crash_at:
-            self.crash_at, self.crashed = 0, kind
+            self.crash_at = 0
             raise Crash(kind)
 
     def _statement(self, conn: Any, *_: Any) -> None:

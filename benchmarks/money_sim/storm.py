@@ -11,9 +11,9 @@ from benchmarks.money_sim.scene import Scene
 from sandbox.bank import settings as bank_settings
 
 STEPS = (
-    ("worker", 24), ("letter", 26), ("people", 26), ("bank", 12), ("clock", 10), ("deposit", 5), ("court", 5), ("return", 6),
+    ("worker", 24), ("letter", 26), ("people", 26), ("bank", 12), ("clock", 10), ("deposit", 5), ("court", 5), ("return", 10),
     ("night", 5), ("pair", 10), ("rotate", 2), ("wrong person", 3), ("wrong refund", 3), ("new account", 4), ("void", 1),
-    ("manner", 6), ("late", 8), ("early word", 3),
+    ("manner", 8), ("late", 8), ("early word", 3),
 )  # fmt: skip
 LENGTH = (16, 26)
 ACTS: dict[str, Callable[[Scene], None]] = {
@@ -43,6 +43,11 @@ def run(scene: Scene) -> None:
         scene.deposit()
         weather.letter(scene, plain=True)
         people.people(scene)
+        if scene.dice.random() < 0.6:
+            people.push_through(scene)
+            if scene.dice.random() < 0.6:
+                scene.worker()
+                weather.bank(scene)
     names, weights = zip(*STEPS, strict=True)
     for _ in range(scene.dice.randint(*LENGTH)):
         ACTS[str(scene.dice.choices(names, weights)[0])](scene)

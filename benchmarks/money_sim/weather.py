@@ -107,6 +107,7 @@ def early_word(scene: Scene) -> None:
 
 def come_back(scene: Scene) -> None:
     """A payment that was made comes back."""
+    scene.site.bank.orders.run_due()
     for e2e in scene.bank_rows("ACSC"):
         if scene.dice.random() < 0.5:
             try:
