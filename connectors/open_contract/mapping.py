@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
@@ -28,8 +27,9 @@ ONLY_FROM = {
     "enforcement": ("court",),
     "award": ("arbitration",),
 }
+# Deadlines are counted from what is told: the calendar has to go on behind it.
+YEARS = range(1900, 2200)
 _DAYS = ("opened_on", "closed_on", "occurred_on", "limit_date")
-_UNSOUND = re.compile(r"^\s*$")
 
 
 def findings_of(message: Message, agency: str) -> list[Finding]:
@@ -83,7 +83,12 @@ def _record_faults(record: ContractRecord, path: str, agency: str) -> Iterator[F
         yield from _moment_faults(record.event_time, f"{path}/event_time")
     for place, value in _days_of(record):
         if not _is_day(value):
-            yield Finding("DATE_UNREADABLE", f"{path}/{place}", value, "a day of the calendar")
+            yield Finding(
+                "DATE_UNREADABLE",
+                f"{path}/{place}",
+                value,
+                f"a day of the calendar, {YEARS[0]} to {YEARS[-1]}",
+            )
 
 
 def _days_of(record: ContractRecord) -> Iterator[tuple[str, str]]:
@@ -104,17 +109,19 @@ def _days_of(record: ContractRecord) -> Iterator[tuple[str, str]]:
 
 def _is_day(text: str) -> bool:
     try:
-        date.fromisoformat(text)
+        return date.fromisoformat(text).year in YEARS
     except ValueError:
         return False
-    return True
 
 
 def _moment_faults(text: str, path: str) -> Iterator[Finding]:
     try:
-        datetime.fromisoformat(text).astimezone(UTC)
+        fits = datetime.fromisoformat(text).astimezone(UTC).year in YEARS
     except (ValueError, OverflowError):
-        yield Finding("DATE_UNREADABLE", path, text, "a moment of the calendar, with its zone")
+        fits = False
+    if not fits:
+        wanted = f"a moment of the calendar, with its zone, from {YEARS[0]} to {YEARS[-1]}"
+        yield Finding("DATE_UNREADABLE", path, text, wanted)
 
 
 def _party_faults(party: Party, path: str) -> Iterator[Finding]:

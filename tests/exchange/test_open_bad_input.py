@@ -71,6 +71,7 @@ WRONG: list[tuple[str, Change, str, str]] = [
     ("fen_too_large", _set(10**16, *FIELDS, "claimed_fen"), "SCHEMA_VIOLATION", "/records/0/fields/claimed_fen"),
     ("no_such_day", _set("2026-02-30", *FIELDS, "opened_on"), "DATE_UNREADABLE", "/records/0/fields/opened_on"),
     ("no_such_moment", _set("2026-04-31T00:00:00Z", "event_time"), "DATE_UNREADABLE", "/event_time"),
+    ("beyond_the_calendar", _set("9999-12-31T00:00:00Z", "event_time"), "DATE_UNREADABLE", "/event_time"),
     ("state_unknown", _set("MAYBE", *FIELDS, "state"), "SCHEMA_VIOLATION", "/records/0/fields/state"),
     ("bad_id_number", _set("330399199001011230", "records", 0, "parties", 0, "id_number"), "ID_CHECK_DIGIT",
      "/records/0/parties/0/id_number"),

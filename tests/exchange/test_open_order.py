@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from connectors.open_contract import shape
+from connectors.open_contract.checking import checked_plain
 from foundation.clock import move_clock
 from foundation.keys import KeyStore
 from foundation.receipts import receipt_key
@@ -166,3 +167,58 @@ def test_processes_that_store_the_same_at_once_give_one_receipt(hub: Hub) -> Non
     assert accepted == 20 and all(len(each) == 1 for each in receipts.values())
     apply_due(hub)
     assert len(applied(hub)) == 20
+
+
+EXTREMES: list[dict[str, Any]] = [
+    {
+        "opened_on": "1900-01-01",
+        "closed_on": "2199-12-31",
+        "limit_date": "2199-12-31",
+        "occurred_on": "1900-01-01",
+    },
+    {"claimed_fen": 10**15, "people_count": 1_000_000},
+    {"claimed_fen": 0, "people_count": 0, "sealed": True, "group_flag": True, "repeat_flag": False},
+    {"narrative": "长" * 20_000, "cause": "由" * 200, "place_text": "\u2028\U0001f600" * 50},
+    {
+        "state": "AWARDED",
+        "outcome": "x",
+        "case_number": "（2026）浙0399民初1号",
+        "court": "c",
+        "holder": "h",
+        "mediator": "m",
+    },
+    dict.fromkeys(("state", "cause", "claimed_fen", "opened_on", "cause_code", "narrative", "case_number")),
+]
+
+
+@pytest.mark.parametrize(
+    "moment", ["2026-04-01T09:00:00+08:00", "2199-12-31T23:59:59.999999Z", "1900-01-01T00:00:00Z"]
+)
+def test_what_the_contract_takes_at_its_edges_the_registry_takes(hub: Hub, moment: str) -> None:
+    messages = []
+    for number, fields in enumerate(EXTREMES, start=1):
+        plain = message(number, event_time=moment)
+        plain["records"][0]["fields"] = {"proceeding_kind": "OTHER", **fields}
+        told = checked_plain(plain, "street")
+        assert told.findings == (), told.findings
+        content = orjson.dumps(plain)
+        messages.append(
+            Given(
+                "ouqi_street",
+                "submit",
+                content,
+                {},
+                f"M-{number}",
+                "record",
+                plain["case_key"],
+                None,
+                told.digest,
+            )
+        )
+    store(hub, *messages)
+    apply_due(hub)
+    with unit_of_work(hub.engine) as uow:
+        rows = uow.all(
+            "SELECT message_id, state, last_error, result FROM exchange.inbox ORDER BY seq LIMIT 100"
+        )
+        assert [row["state"] for row in rows] == ["APPLIED"] * len(EXTREMES), rows
