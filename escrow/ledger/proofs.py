@@ -66,7 +66,10 @@ _HOLDS = """
 SELECT e.id::text AS subject, 'is not a step of its hold' AS found
   FROM (SELECT t.*, sum(t.released) OVER w AS gone, lag(t.rest) OVER w AS o_rest, lag(t.kind) OVER w AS o_kind,
                lag(t.flags) OVER w AS o_flags
-          FROM escrow.ledger_transfer t WHERE t.pending_id IS NOT NULL
+          FROM escrow.ledger_transfer t WHERE t.pending_id IS NOT NULL AND (%(full)s OR t.pending_id IN (
+            SELECT n.pending_id FROM escrow.ledger_account a LEFT JOIN escrow.ledger_proved m ON m.account = a.id
+              JOIN escrow.ledger_transfer n ON n.debit_account = a.id AND n.debit_seq > coalesce(m.seq, 0)
+             WHERE a.last_seq > coalesce(m.seq, 0) AND n.pending_id IS NOT NULL))
         WINDOW w AS (PARTITION BY t.pending_id ORDER BY t.debit_seq)) e
   LEFT JOIN escrow.ledger_transfer h ON h.id = e.pending_id AND h.kind = 'HOLD'
  WHERE h.id IS NULL OR e.rest <> h.amount - e.gone
@@ -88,7 +91,7 @@ class Fault:
 def prove_ledger(through: Through, *, full: bool = False) -> list[Fault]:
     """Prove the ledger; an empty list means that it holds.
 
-    `full`: from the first posting; otherwise chains and balances from the last proof on, and holds whole. When nothing
+    `full`: from the first posting; otherwise chains, balances and holds from the last proof on. When nothing
     is wrong and the transaction may write, the new marks are kept.
     """
     conn = driver(through)

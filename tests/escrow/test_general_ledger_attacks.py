@@ -240,3 +240,25 @@ def test_damage_below_the_database_is_found(
     owner.execute("SET session_replication_role = replica")
     owner.execute(damage)
     assert check in {fault.check for fault in prove_ledger(owner, full=True)}
+
+
+def test_a_proof_by_increments_finds_what_came_since(
+    books: tuple[psycopg.Connection, psycopg.Connection],
+) -> None:
+    owner, app = books
+    assert prove_ledger(app) == []
+    made = [
+        Transfer(20, 1, 2, 7, ledger=1, code=1, flags=PENDING),
+        Transfer(21, pending_id=20, amount=5, flags=POST),
+        Transfer(22, pending_id=4, amount=5, flags=POST),
+    ]
+    assert {each.code for each in create_transfers(app, made)} == {"created"}
+    owner.execute("SET session_replication_role = replica")
+    owner.execute(
+        "UPDATE escrow.ledger_transfer SET amount = 4 WHERE id = '00000000-0000-0000-0000-000000000015'"
+    )
+    owner.execute(
+        "UPDATE escrow.ledger_transfer SET rest = 1 WHERE id = '00000000-0000-0000-0000-000000000016'"
+    )
+    found = prove_ledger(owner)
+    assert {fault.check for fault in found} == {"chain", "hold"} and prove_ledger(owner) == found
