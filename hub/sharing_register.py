@@ -111,21 +111,42 @@ def enter(uow: UnitOfWork, partner: str, agency: str, content: bytes) -> list[Ag
 
 
 def agreements(uow: UnitOfWork, partner: str) -> list[tuple[Agreement, str]]:
-    """Agreements of a partner ("" = of all) with where each is written."""
-    found = [
-        (each, f"{adapter.folder.name}/sharing.toml")
-        for adapter in all_connectors().values()
-        if partner in ("", adapter.id)
-        for each in _of_adapter(adapter)
-    ]
+    """Agreements of a partner ("" = of all) with where each is written.
+
+    A file that was spoilt counts as none, for its own partner only, and people are told.
+    """
+    found: list[tuple[Agreement, str]] = []
+    for adapter in all_connectors().values():
+        if partner in ("", adapter.id):
+            try:
+                found += [(each, f"{adapter.folder.name}/sharing.toml") for each in _of_adapter(adapter)]
+            except Refused as refused:
+                _spoilt(uow, adapter.id, refused)
     rows = uow.all(
         "SELECT id, partner, terms, sha256 FROM exchange.sharing_agreement WHERE :p = '' OR partner = :p ORDER BY id"
         " LIMIT 2000", p=partner,
     )  # fmt: skip
     for row in rows:
-        several = _entered(row["sha256"], row["partner"], row["terms"]["agency"], row["terms"]["file"])
+        try:
+            several = _entered(row["sha256"], row["partner"], row["terms"]["agency"], row["terms"]["file"])
+        except Refused as refused:  # the vocabulary no longer has what it names
+            _spoilt(uow, row["partner"], refused)
+            continue
         found += [(each, f"sha256 {row['sha256'][:12]}") for each in several if each.id == row["id"]]
     return found
+
+
+def _spoilt(uow: UnitOfWork, partner: str, refused: Refused) -> None:
+    first = refused.findings[0]
+    raise_alarm(
+        uow,
+        "sharing_broken",
+        partner,
+        role="operator",
+        code=first.code,
+        path=first.path,
+        found=first.found[:100],
+    )
 
 
 @lru_cache(maxsize=256)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from connectors import all_connectors
 from foundation.unit_of_work import UnitOfWork, unit_of_work
 from hub import sharing, sharing_register
 from schemas.findings import Refused
+from tests.acceptance.made_up_folders import write_folder
 from tests.exchange.agreements import WHEREABOUTS, share, toml
 from tests.exchange.sharing_world import SECRET
 
@@ -166,3 +170,35 @@ def test_every_adapters_own_file_holds_and_names_no_secret(uow: UnitOfWork) -> N
             purpose = sharing.vocabulary()["notices"].get(event)
             if purpose:
                 assert sharing.may_share(uow, adapter.id, "mediation_result", purpose), (adapter.id, event)
+
+
+def test_a_spoilt_file_counts_as_none_for_its_partner_only(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"accident_desk_{secrets.token_hex(3)}"
+    folder = write_folder("agency", tmp_path, id=name, institution="OQJJ001")
+    monkeypatch.setenv("CONCORD_CONNECTOR_PATH", str(folder))
+    all_connectors.cache_clear()
+    try:
+        path = folder / name / "sharing.toml"
+        good = path.read_text("utf-8")
+        for text, holds in (
+            (good, True),
+            (good.replace('"paid_fen"', '"narrative"'), False),
+            (good, True),
+            ("[", False),
+        ):
+            path.write_text(text, encoding="utf-8")
+            os.utime(
+                path, ns=(0, len(text) + path.stat().st_mtime_ns)
+            )  # a change acts also within one tick of the clock
+            with unit_of_work(engine) as uow:
+                assert (sharing.may_share(uow, name, "mediation_result", "CASE_RESULT") is not None) is holds
+                others = {each.agreement.partner for each in sharing_register.listed(uow)} - {name}
+                assert others and sharing_register.warn(uow) == 0
+        with unit_of_work(engine) as uow:
+            rows = uow.all("SELECT subject FROM exchange.alarm WHERE kind = 'sharing_broken'")
+        assert [row["subject"] for row in rows] == [name]
+    finally:
+        monkeypatch.undo()
+        all_connectors.cache_clear()
