@@ -37,6 +37,7 @@ class Healing:
             self._work()
             self._letters()
             self._time(number)
+        self._letters()
 
     def _calm(self) -> None:
         office, scene = self.office, self.scene
@@ -94,6 +95,7 @@ class Healing:
                     lambda o=order: office.act(CASHIERS[0], lambda uow: escrow.cancel_order(uow, o, "重拟")),
                 )
         if office.void:
+            self._close_returned()
             self._refund_rest()
         else:
             for key, instalment, fen in people.due(self.scene):
@@ -120,6 +122,13 @@ class Healing:
         return self.office.rows(
             "SELECT * FROM escrow.v_figures WHERE case_id = %(case)s", case=self.office.case
         )[0]
+
+    def _close_returned(self) -> None:
+        """What came back after the agreement was void is not paid again: it is refunded."""
+        for row in self.office.learn():
+            if row["state"] == "RETURNED":
+                self.office.do("close returned", lambda o=row["id"]: self.office.act(
+                    CASHIERS[0], lambda uow: escrow.close_returned(uow, o, "协议已解除，款项退还")))  # fmt: skip
 
     def _refund_rest(self) -> None:
         free = int(self._figures()["free_fen"])
