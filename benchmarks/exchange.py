@@ -25,6 +25,8 @@ from foundation.settings import ROOT
 CONNECTIONS = 32
 STATUS_CONNECTIONS = 100
 LOOK_S = 0.25
+# The load goes on so long after the window, so that the window ends under load.
+TAIL_S = 0.4
 DRAIN_WITHIN_S = 60.0
 
 
@@ -49,7 +51,7 @@ class Window:
 
 def run(*, quick: bool, seed: int) -> Result:
     """One run: REST, SOAP, status queries, and the bare store of the same bytes."""
-    seconds, warm, short = (1.5, 0.5, 0.5) if quick else (60.0, 5.0, 10.0)
+    seconds, warm, short = (1.0, 0.4, 0.5) if quick else (60.0, 5.0, 10.0)
     with running() as hub:
         windows = {protocol: _window(hub, protocol, warm, seconds, seed) for protocol in ("rest", "soap")}
         statuses = _statuses(hub, short, seed)
@@ -123,7 +125,7 @@ def _told(hub: BenchHub, client: Any, name: str) -> Any:
 def _window(hub: BenchHub, protocol: str, warm: float, seconds: float, seed: int) -> Window:
     """Warm up, then measure; the rate is governed throughout."""
     prefix = f"{protocol}-{seed}"
-    client = _client(hub, f"submit-{protocol}", warm + seconds + 1.0, CONNECTIONS, seed, prefix, 300.0)
+    client = _client(hub, f"submit-{protocol}", warm + seconds + TAIL_S, CONNECTIONS, seed, prefix, 300.0)
     before = hub.cpu() | {"client": 0.0}
     window = Window(seconds=seconds)
     with hub.connect() as conn:
