@@ -105,4 +105,6 @@ def notice_delivered(uow: UnitOfWork, row: RowMapping) -> None:
     """A partner acknowledged a notice: one less is owed for its dispute."""
     number = row["body"].get("mediation_number")
     if number:
+        # Of two that are acknowledged at once each would count the other as owed still, and none would be the last.
+        uow.execute("SELECT pg_advisory_xact_lock(hashtextextended(:key, 11))", key=f"owed/{number}")
         follow(uow, notices.count_owed(uow, number))
