@@ -26,7 +26,7 @@ class Limits:
     send_at_once: int = 2
     send_per_s: float = 50.0
     send_burst: int = 50
-    send_timeout_s: float = 30.0
+    send_timeout_s: float = 50.0
     retries_per_min: int = 60
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -35,11 +36,18 @@ class Wire:
     """Keeps connections to partners; one instance a process, safe for threads."""
 
     def __init__(self) -> None:
+        self._most_s = float("inf")
         self._client = httpx.Client(
             limits=httpx.Limits(max_connections=64, max_keepalive_connections=16),
             follow_redirects=False,
             trust_env=False,
         )
+
+    def within(self, seconds: float) -> Wire:
+        """The same wire, same connections, on which no call takes longer than ``seconds``, whatever the caller allows it."""
+        made = copy(self)
+        made._most_s = seconds
+        return made
 
     def request(
         self,
@@ -51,6 +59,7 @@ class Wire:
         timeout_s: float = DEFAULT_TIMEOUT_S,
     ) -> WireReply:
         """Call ``url``; never raises for network trouble. ``timeout_s`` bounds the whole exchange."""
+        timeout_s = min(timeout_s, self._most_s)
         deadline = time.monotonic() + timeout_s
         per_read = httpx.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s))
         try:

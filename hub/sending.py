@@ -90,7 +90,8 @@ def send_one(hub: Hub, wire: Wire, row: RowMapping) -> str:
             content = adapter.client.build(row["operation"], row["body"], context)
             with unit_of_work(hub.engine) as uow:
                 outbox.keep_bytes(uow, row["id"], content)
-        result = adapter.client.send(wire, context, row["operation"], content)
+        within = wire.within(adapter_limits(adapter.id).send_timeout_s)
+        result = adapter.client.send(within, context, row["operation"], content)
     except Refused as refused:  # it cannot be told in this partner's form: a person must look
         result = SendResult("PERMANENT", refused.findings[0].code, refused.findings[0].text_en())
     except Exception as error:  # a fault of ours: the row stays and people see it

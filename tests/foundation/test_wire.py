@@ -68,3 +68,12 @@ def test_a_dripping_answer_ends_at_the_total_deadline(wire: Wire) -> None:
     reply = wire.request("GET", url, timeout_s=0.5)
     assert reply.outcome == "UNKNOWN"
     assert time.monotonic() - began < 2
+
+
+def test_no_call_takes_longer_than_the_wire_within_a_limit(wire: Wire) -> None:
+    url, _ = serve(lambda c: time.sleep(3))
+    begin = time.monotonic()
+    assert wire.within(0.5).request("POST", url, content=b"x", timeout_s=60).outcome == "UNKNOWN"
+    assert time.monotonic() - begin < 2
+    url, _ = serve(lambda c: c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"))
+    assert wire.request("POST", url, content=b"x").content == b"hi"  # the wire itself is as it was
