@@ -144,7 +144,8 @@ CREATE TRIGGER account_is_fixed BEFORE UPDATE OF id, user_data_128, user_data_64
 
 -- An account stands only where a later posting of its own left it; without one, nothing but closed and frozen may change.
 -- (That postings sum to what they move is their check constraints' and the proof's; a plan that adds them up here costs more
--- than the engine.) Old and new are paired by sorting: a plan that joins them turns quadratic in a batch.
+-- than the engine.) Old and new are paired by sorting: a plan that joins them turns quadratic in a batch. And each posting is
+-- a scalar look-up: an EXISTS would be planned as a hash over the whole table.
 CREATE FUNCTION escrow.guard_ledger_account() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     wrong text;
@@ -160,14 +161,12 @@ BEGIN
             WINDOW w AS (PARTITION BY r.id ORDER BY r.is_new)) n
      WHERE n.is_new = 1 AND (n.last_seq < n.o_seq OR (n.flags # n.o_flags) & ~65568 <> 0
         OR CASE WHEN n.last_seq = n.o_seq THEN ROW(n.dp, n.d, n.cp, n.c, n.head) <> n.o_stands
-           ELSE NOT EXISTS (SELECT FROM escrow.ledger_transfer t
-                             WHERE t.debit_account = n.id AND t.debit_seq = n.last_seq AND t.debit_hash = n.head
-                               AND (t.dr_debits_pending, t.dr_debits_posted, t.dr_credits_pending, t.dr_credits_posted)
-                                   = (n.dp, n.d, n.cp, n.c))
-            AND NOT EXISTS (SELECT FROM escrow.ledger_transfer t
-                             WHERE t.credit_account = n.id AND t.credit_seq = n.last_seq AND t.credit_hash = n.head
-                               AND (t.cr_debits_pending, t.cr_debits_posted, t.cr_credits_pending, t.cr_credits_posted)
-                                   = (n.dp, n.d, n.cp, n.c)) END)
+           ELSE (SELECT t.debit_hash = n.head AND (t.dr_debits_pending, t.dr_debits_posted, t.dr_credits_pending,
+                        t.dr_credits_posted) = (n.dp, n.d, n.cp, n.c)
+                   FROM escrow.ledger_transfer t WHERE t.debit_account = n.id AND t.debit_seq = n.last_seq) IS NOT TRUE
+            AND (SELECT t.credit_hash = n.head AND (t.cr_debits_pending, t.cr_debits_posted, t.cr_credits_pending,
+                        t.cr_credits_posted) = (n.dp, n.d, n.cp, n.c)
+                   FROM escrow.ledger_transfer t WHERE t.credit_account = n.id AND t.credit_seq = n.last_seq) IS NOT TRUE END)
      LIMIT 1;
     IF wrong IS NOT NULL THEN
         PERFORM escrow.fail('ACCOUNT_FOLLOWS_POSTINGS', wrong);
