@@ -24,6 +24,7 @@ from foundation.envelope import content_of, vault_of
 from foundation.evidence_container import batch_json, container
 from foundation.sealing import GENESIS, chain_hash, line_bytes
 from foundation.unit_of_work import UnitOfWork
+from hub import sharing
 from schemas.findings import Finding, Refused
 
 Way = Literal["in", "out"]
@@ -147,6 +148,8 @@ def evidence(uow: UnitOfWork, caller: Partner, asked: dict[str, Any]) -> bytes:
     way: Way = "out" if asked.get("way") == "out" else "in"
     message_id = str(asked.get("message_id", ""))
     found = choose(uow, way=way, partner=caller.id, message_id=message_id) if message_id else []
+    if way == "out":
+        found = [each for each in found if _may_be_seen(uow, each)]
     made = [each for each in export(uow, found[:AT_ONCE], way) if each.missing is None or len(found) == 1]
     if not made:
         raise Refused(
@@ -155,6 +158,13 @@ def evidence(uow: UnitOfWork, caller: Partner, asked: dict[str, Any]) -> bytes:
     if made[0].missing is not None:
         raise Refused(made[0].missing)
     return made[0].content
+
+
+def _may_be_seen(uow: UnitOfWork, message: UUID) -> bool:
+    """A message that never reached the partner, and whose sharing agreement has ended, does not leave as evidence either."""
+    row = uow.one("SELECT partner, state, agreement FROM exchange.outbox WHERE id = :id", id=message)
+    assert row is not None
+    return row["state"] == "DELIVERED" or sharing.still_shared(uow, row["partner"], row["agreement"])
 
 
 def _load(uow: UnitOfWork, wanted: set[int], batches: dict[int, _Batch]) -> None:

@@ -133,9 +133,11 @@ def test_what_was_made_under_an_ended_agreement_is_not_handed_out(hub: Hub) -> N
         side = OpenSide(url, at_story_start(hub.engine))
         ask = orjson.dumps({"ids": ["O-1"]})
         assert len(side.post(ask, "/open/v1/compare/messages").json()["messages"]) == 1
+        assert side.get("/open/v1/messages/O-1/evidence?way=out").json()["code"] == "EVIDENCE_NOT_READY"
         with unit_of_work(hub.engine) as uow:
             sharing_register.stop(uow, f"T-{PARTNER}", "a breach", stopped=True)
         assert side.post(ask, "/open/v1/compare/messages").json()["messages"] == []
+        assert side.get("/open/v1/messages/O-1/evidence?way=out").json()["code"] == "NOT_FOUND"
 
 
 @pytest.fixture
