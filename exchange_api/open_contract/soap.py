@@ -27,6 +27,7 @@ from schemas.soap import action_contradicts, clean_text
 PATH = "/open/soap"
 # An envelope is larger than the message in it.
 MOST_MESSAGE_BYTES = 2 * MOST_BODY_BYTES
+LARGE_BYTES = 256 * 1024
 MEDIA = {"text/xml": SOAP11, "application/soap+xml": SOAP12}
 _PREFIX = f"{{{NAMESPACE}}}"
 _ACTION = re.compile(r'action\s*=\s*"([^"]*)"')
@@ -59,7 +60,10 @@ async def answer(desk: Desk, request: Request) -> Answer:
                     " or ".join(MEDIA),
                 )
             )
-        identity = desk.identify(request, "soap")
+        if len(request.body) > LARGE_BYTES:  # others must not wait while it is read and its digests are made
+            identity = await to_thread.run_sync(desk.identify, request, "soap")
+        else:
+            identity = desk.identify(request, "soap")
         assert identity.envelope is not None
         if identity.envelope.soap != soap:
             wanted = f"{media_of(identity.envelope.soap).decode()} for this envelope"

@@ -176,3 +176,13 @@ def test_an_archive_holds_ten_thousand_records_and_no_more(
         250,
         "LIMIT_EXCEEDED",
     )
+
+
+def test_a_large_archive_over_soap_is_taken(hub: Hub, side: OpenSide) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("a.jsonl", b"\n".join([lines(1, 20), b" " * 1_500_000]))
+    inner = f"<batch_id>B-7</batch_id><content>{base64.b64encode(made.getvalue()).decode()}</content>"
+    assert side.soap("batch", inner).status_code == 200
+    work(hub)
+    assert side.get("/open/v1/batches/B-7").json()["accepted"] == 20
