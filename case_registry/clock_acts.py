@@ -55,11 +55,11 @@ def log_row(clock: UUID, kind: str, at: datetime, detail: dict[str, Any]) -> dic
 
 def write_log(uow: UnitOfWork, rows: Sequence[dict[str, Any]]) -> None:
     """Write lines of clocks' logs, in this order."""
-    uow.execute(_LOG, by=uow.actor.id, rows=orjson.dumps(rows).decode())
+    uow.execute(LOG, by=uow.actor.id, rows=orjson.dumps(rows).decode())
 
 
 # No ORDER BY: a function in FROM gives its rows in the order of the array, and the log's ids follow it.
-_LOG = """
+LOG = """
 INSERT INTO registry.clock_event (clock, kind, at, by, detail)
 SELECT clock, kind, at, :by, detail FROM json_populate_recordset(NULL::registry.clock_event, CAST(:rows AS json))
 """

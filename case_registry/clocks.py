@@ -20,6 +20,7 @@ from case_registry import deadlines
 from case_registry.clock_acts import (
     CAME_SUSPENDED,
     EPISODE_SUSPENDED,
+    LOG,
     change_state,
     lamp_detail,
     limit_detail,
@@ -29,7 +30,6 @@ from case_registry.clock_acts import (
     stop_clocks,
     suspend,
     suspended_by_episode,
-    write_log,
 )  # fmt: skip
 from case_registry.deadlines import DeadlineRule, Due, midnight
 from case_registry.episodes import Episode
@@ -205,8 +205,7 @@ def open_clocks(uow: UnitOfWork, clocks: Sequence[Wanted]) -> list[tuple[list[Ev
     """Open clocks, each with the changes its lamp has gone through since its own start; for each its events and lamp."""
     made = opened(clocks, [uow.new_id() for _ in clocks], uow.now)
     rows = made.rows
-    uow.execute(_OPEN, rows=orjson.dumps(rows).decode())
-    write_log(uow, made.log)
+    uow.execute(_OPEN, rows=orjson.dumps(rows).decode(), log=orjson.dumps(made.log).decode(), by=uow.actor.id)
     for row, clock in zip(rows, clocks, strict=True):
         if clock.suspended:
             suspend(uow, row["id"], uow.now, CAME_SUSPENDED)
@@ -258,8 +257,10 @@ OPENED = (
     " red_at, lamp, remind_on"
 )
 _OPEN = f"""
-INSERT INTO registry.clock ({OPENED})
-SELECT {OPENED} FROM json_populate_recordset(NULL::registry.clock, CAST(:rows AS json))
+WITH made AS (
+    INSERT INTO registry.clock ({OPENED})
+    SELECT {OPENED} FROM json_populate_recordset(NULL::registry.clock, CAST(:rows AS json)))
+{LOG.replace(":rows", ":log")}
 """
 
 

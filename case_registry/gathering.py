@@ -3,7 +3,7 @@ writes nothing, so that what belongs to a message is known before anything of it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -24,7 +24,8 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Stored:
-    """A source case as it stands in the database. `digest`: of its features, None = it has none."""
+    """A source case as it stands in the database. `digest`: of its features, None = it has none. `retracted`: digests of
+    what was said of it and taken back; saying that again word for word is no news."""
 
     id: int
     partner: str
@@ -33,6 +34,7 @@ class Stored:
     native_id: str
     dispute: UUID | None
     digest: str | None
+    retracted: tuple[str, ...] = ()
     there: bool = True
 
 
@@ -99,12 +101,19 @@ def gather(
     ids = reserve(uow, source_case=len(unnumbered), statement=statements, claim=claims)
     kept.update(zip(unnumbered, ids["source_case"], strict=True))
     told = fetch(uow, [case.id for case in found.values()]) if found else {}
-    retracted = _retracted(uow, [case.id for case in found.values()])
+    retracted = {case.id: case.retracted for case in found.values()}
     for partner, native, source in missing:
         found.setdefault(
             (partner, native),
             Stored(
-                kept[partner, native], partner, source.institution, source.agency, native, None, None, False
+                kept[partner, native],
+                partner,
+                source.institution,
+                source.agency,
+                native,
+                None,
+                None,
+                there=False,
             ),
         )
     desk = _Desk(uow, told, retracted, iter(ids["statement"]), iter(ids["claim"]))
@@ -115,12 +124,12 @@ class _Desk:
     """What is told of each case as message after message is taken."""
 
     def __init__(
-        self, uow: UnitOfWork, told: dict[int, list[Told]], retracted: dict[int, set[str]],
+        self, uow: UnitOfWork, told: dict[int, list[Told]], retracted: dict[int, tuple[str, ...]],
         statements: Iterator[int], claims: Iterator[int],
     ) -> None:  # fmt: skip
         self.uow = uow
         self.told = told
-        self.said = {case: {t.digest for t in ts} | retracted.get(case, set()) for case, ts in told.items()}
+        self.said = {case: {t.digest for t in ts}.union(retracted[case]) for case, ts in told.items()}
         self.statements = statements
         self.claims = claims
 
@@ -161,7 +170,10 @@ def rows_of(spoken: Spoken) -> list[Row]:
     return [row_of(record) for record in spoken.records]
 
 
-_SELECT = "SELECT c.id, c.partner, c.institution, c.agency, c.native_id, c.dispute, c.features_digest FROM "
+_SELECT = (
+    "SELECT c.id, c.partner, c.institution, c.agency, c.native_id, c.dispute, c.features_digest,"
+    " ARRAY(SELECT s.digest FROM registry.statement s WHERE s.source_case = c.id AND s.retracted_at IS NOT NULL) AS retracted FROM "
+)
 
 
 def _stored(uow: UnitOfWork, keys: Iterable[Key]) -> dict[Key, Stored]:
@@ -172,25 +184,20 @@ def _stored(uow: UnitOfWork, keys: Iterable[Key]) -> dict[Key, Stored]:
         p=[partner for partner, _ in wanted],
         n=[native for _, native in wanted],
     )
-    return {(row["partner"], row["native_id"]): Stored(*row.values()) for row in rows}
+    return {(row["partner"], row["native_id"]): _case_of(row) for row in rows}
+
+
+def _case_of(row: Mapping[Any, Any]) -> Stored:
+    return Stored(
+        row["id"], row["partner"], row["institution"], row["agency"], row["native_id"], row["dispute"],
+        row["features_digest"], tuple(row["retracted"]),
+    )  # fmt: skip
 
 
 def stored_cases(uow: UnitOfWork, ids: Sequence[int]) -> list[Stored]:
     """Source cases by id."""
     rows = uow.all(_SELECT + "registry.source_case c WHERE c.id = ANY(:ids) ORDER BY c.id", ids=list(ids))
-    return [Stored(*row.values()) for row in rows]
-
-
-def _retracted(uow: UnitOfWork, cases: Sequence[int]) -> dict[int, set[str]]:
-    """What was said once and taken back: saying it again word for word is no news."""
-    found: dict[int, set[str]] = {}
-    if cases:
-        for row in uow.all(
-            "SELECT source_case, digest FROM registry.statement WHERE source_case = ANY(:cases) AND retracted_at IS NOT NULL",
-            cases=list(cases),
-        ):
-            found.setdefault(row["source_case"], set()).add(row["digest"])
-    return found
+    return [_case_of(row) for row in rows]
 
 
 def reserve(uow: UnitOfWork, **tables: int) -> dict[str, list[int]]:

@@ -54,10 +54,8 @@ def save_episodes(
         parties = episode.fields.get(PARTIES)
         if parties is not None and (row["was"] is None or parties.told.id in new):
             (told if row["was"] is None else older).append((row["id"], episode))
-    if older:
-        _drop_parties(uow, older)
     if told or older:
-        _save_parties(uow, [*told, *older])
+        _save_parties(uow, [*told, *older], older)
     return saved
 
 
@@ -91,19 +89,23 @@ _PARTY_COLUMNS = (
 )  # fmt: skip
 
 
-def _drop_parties(uow: UnitOfWork, episodes: Sequence[tuple[int, Episode]]) -> None:
-    uow.execute(
-        "DELETE FROM registry.party p USING unnest(CAST(:e AS bigint[]), CAST(:n AS int[])) AS t(e, n)"
-        " WHERE p.episode = t.e AND p.no >= t.n",
-        e=[ident for ident, _ in episodes],
-        n=[len(e.parties) for _, e in episodes],
-    )
+def _save_parties(
+    uow: UnitOfWork, episodes: Sequence[tuple[int, Episode]], older: Sequence[tuple[int, Episode]]
+) -> None:
+    """Write the parties of these episodes; `older`: those that may have more of them from before."""
+    rows = orjson.dumps([row for ident, e in episodes for row in party_rows(ident, e)]).decode()
+    if older:
+        # Rows that go and rows that are written are others: one statement may do both.
+        shorter = {"e": [ident for ident, _ in older], "n": [len(e.parties) for _, e in older]}
+        uow.execute(f"WITH gone AS ({_DROP}) {_PARTIES}", rows=rows, **shorter)
+    elif rows != "[]":
+        uow.execute(_PARTIES, rows=rows)
 
 
-def _save_parties(uow: UnitOfWork, episodes: Sequence[tuple[int, Episode]]) -> None:
-    rows = [row for ident, e in episodes for row in party_rows(ident, e)]
-    if rows:
-        uow.execute(_PARTIES, rows=orjson.dumps(rows).decode())
+_DROP = (
+    "DELETE FROM registry.party p USING unnest(CAST(:e AS bigint[]), CAST(:n AS int[])) AS t(e, n)"
+    " WHERE p.episode = t.e AND p.no >= t.n"
+)
 
 
 def party_rows(episode: int, e: Episode) -> list[dict[str, Any]]:
