@@ -62,7 +62,8 @@ def run(*, quick: bool, seed: int) -> Result:
         baseline={k: round(v, 5) for k, v in whole["baseline"].items()},
         bound_by="Python folding each different value once, then numpy comparing candidate pairs, on one core",
         also={
-            "seconds_of_records": clock["records"], "cpu_seconds": round(clock["cpu_seconds"], 2), "seconds_whole": round(whole["seconds"], 2),
+            "seconds_of_records": clock["records"], "cpu_seconds": round(clock["cpu_seconds"], 2),
+            "seconds_whole": round(whole["seconds"], 2),
             "peak_gb_whole": round(whole["peak_gb"], 3), "one_against_records": one["records"],
             "one_right_pct": one["right_pct"],
             **{f"between_agencies_{k}": round(v, 5) for k, v in whole["between"].items()},
