@@ -23,17 +23,17 @@ from schemas.open_contract import MOST_BODY_BYTES
 MOST = 20_000
 _OPERATIONS = {"record": "submit", "correction": "correction", "withdrawal": "withdrawal"}
 # What is done with each kind, by way. ASK: for the message; ASK_BACK: for the message that took it back; SEND: again;
-# PERSON: with the words that people read.
+# else a word of console/data/words.csv (difference_note): it waits for a person.
 ASK, ASK_BACK, SEND = "ASK", "ASK_BACK", "SEND"
 DONE: dict[tuple[str, str], str] = {
     ("to_hub", "MISSING_HERE"): ASK,
     ("to_hub", "DIFFERENT"): ASK,
     ("to_hub", "WITHDRAWN"): ASK_BACK,
-    ("to_hub", "MISSING_THERE"): "they no longer list what they sent; they can have our evidence of it",
+    ("to_hub", "MISSING_THERE"): "NOT_LISTED_BY_SENDER",
     ("from_hub", "MISSING_THERE"): SEND,
-    ("from_hub", "MISSING_HERE"): "they hold a message as ours that we did not send",
-    ("from_hub", "DIFFERENT"): "they hold other content under our message's id",
-    ("from_hub", "WITHDRAWN"): "they count our message as taken back",
+    ("from_hub", "MISSING_HERE"): "NOT_SENT_BY_US",
+    ("from_hub", "DIFFERENT"): "OTHER_CONTENT_THERE",
+    ("from_hub", "WITHDRAWN"): "OURS_WITHDRAWN_THERE",
 }
 
 
@@ -52,7 +52,7 @@ def repair(hub: Hub, partner: str, ask: Ask) -> dict[str, Any]:
     for row in rows:
         what = DONE[row["way"], row["kind"]]
         if what == ASK_BACK and not row["theirs"].endswith(" withdrawn"):
-            what = "we count it as taken back, they do not list that they took it back"
+            what = "WITHDRAWN_HERE_ONLY"
         by_what.setdefault(what, []).append(row)
     for what, several in by_what.items():
         if what in (ASK, ASK_BACK):
@@ -89,7 +89,7 @@ def _take(hub: Hub, partner: str, by_id: dict[str, RowMapping], fetched: list[Fe
         for name, result in results.items():
             # The same id with other content is in quarantine now, with its alarm: which one holds, a person decides.
             done = "ASKED" if result in ("ACCEPTED", "DUPLICATE", "PARKED") else "PERSON"
-            _mark(uow, [by_id[name]], done, f"asked for: {result.lower()}")
+            _mark(uow, [by_id[name]], done, result)
     return sum(result in ("ACCEPTED", "PARKED") for result in results.values())
 
 
@@ -134,8 +134,8 @@ def _send(hub: Hub, partner: str, rows: list[RowMapping]) -> int:
     """Owe these messages again, the same bytes; those that are still on their way are left there."""
     with unit_of_work(hub.engine) as uow:
         again = set(outbox.send_again(uow, partner, [row["message_id"] for row in rows], "missing there"))
-        _mark(uow, [row for row in rows if row["message_id"] in again], "SENT", "sent again, the same bytes")
-        _mark(uow, [row for row in rows if row["message_id"] not in again], "SENT", "on its way already")
+        _mark(uow, [row for row in rows if row["message_id"] in again], "SENT", "SENT_AGAIN")
+        _mark(uow, [row for row in rows if row["message_id"] not in again], "SENT", "ON_ITS_WAY")
     return len(again)
 
 

@@ -77,12 +77,18 @@ def test_differences_are_shown_with_what_was_done(enter: Enter, county: County) 
             ("M-3", "WITHDRAWN", "GONE"),
         ):
             uow.execute(
-                "INSERT INTO exchange.difference (id, partner, way, day, message_id, kind, comparison, found_at, done, done_at)"
-                " VALUES (:id, 'ouqi_street', 'to_hub', '2026-03-05', :name, :kind, :c, :now, :done, :now)",
+                "INSERT INTO exchange.difference (id, partner, way, day, message_id, kind, comparison, found_at, done, done_at, note)"
+                " VALUES (:id, 'ouqi_street', 'to_hub', '2026-03-05', :name, :kind, :c, :now, :done, :now, 'QUARANTINED')",
                 id=uow.new_id(), name=name, kind=kind, c=comparison, now=uow.now, done=done,
             )  # fmt: skip
     shown = operator.page("/exchange/differences")
-    assert "我方缺" in shown and "已索要" in shown and "待人工处理" in shown and "7001" in shown
+    assert (
+        "我方缺" in shown
+        and "已索要" in shown
+        and "待人工处理" in shown
+        and "已隔离" in shown
+        and "7001" in shown
+    )
     assert "&lt;b&gt;M-2" in shown and "M-3" not in shown
     assert "M-3" in operator.page("/exchange/differences?gone=true")
     assert "没有权限" in enter("mediator1").page("/exchange/differences", 403)
