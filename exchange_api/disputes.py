@@ -188,7 +188,7 @@ def board(uow: Work, county: str = Query(default="", max_length=6)) -> Response:
 
 
 # Not in the description: it answers as long as one listens, which no client made from a description expects.
-@router.get("/board/changes", include_in_schema=False)
+@router.get("/board/changes", summary="The board now and after each change 看板实时", include_in_schema=False)
 async def board_changes(
     request: Request, actor: Caller, county: str = Query(default="", max_length=6)
 ) -> StreamingResponse:
