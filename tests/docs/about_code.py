@@ -11,7 +11,7 @@ from functools import partial
 from fastapi.routing import APIRoute
 
 from benchmarks.result import KEYS
-from exchange_api import desk, disputes, evidence, office, payments, people
+from exchange_api import desk, disputes, evidence, office, payments, people, sharing, subscriptions
 from hub import choreography, migrate
 from schemas.state_machine import StateMachine
 from tests.docs.rows import code, table
@@ -93,7 +93,7 @@ def what_follows() -> str:
 
 def rest() -> str:
     rows = []
-    for module in (people, disputes, office, payments, desk, evidence):
+    for module in (people, disputes, office, payments, desk, evidence, sharing, subscriptions):
         for route in module.router.routes:
             assert isinstance(route, APIRoute)
             rows.extend((method, code(route.path), route.summary) for method in sorted(route.methods))
