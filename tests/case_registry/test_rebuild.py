@@ -33,7 +33,9 @@ def test_history_loads_as_it_is_told(engine: Engine, monkeypatch: pytest.MonkeyP
     assert loaded["records"] == len(told())
     with unit_of_work(engine) as uow:
         found = picture(uow)
-        uow.execute("TRUNCATE registry.dispute, registry.source_case, registry.link_key RESTART IDENTITY CASCADE")
+        uow.execute(
+            "TRUNCATE registry.dispute, registry.source_case, registry.link_key RESTART IDENTITY CASCADE"
+        )
         record_many(uow, [Spoken(source, uuid.uuid4(), records) for source, records in told()])
         expected = picture(uow)
     # Messages and reasons are the load's own; who founded what depends on the way, and so do notes of it.

@@ -68,11 +68,17 @@ class OpenSide:
             headers.setdefault("content-type", "application/json")
         parts = Parts(method, "http", at.netloc, at.path, at.query, tuple(headers.items()), body)
         made = http_signature.sign(
-            parts, key=key(self.name), key_id=f"{self.partner}-1", now=self.now(), nonce=secrets.token_urlsafe(12)
+            parts,
+            key=key(self.name),
+            key_id=f"{self.partner}-1",
+            now=self.now(),
+            nonce=secrets.token_urlsafe(12),
         )
         return {**headers, **made}
 
-    def post(self, message: dict[str, Any] | bytes, target: str = "/open/v1/messages", **more: str) -> httpx.Response:
+    def post(
+        self, message: dict[str, Any] | bytes, target: str = "/open/v1/messages", **more: str
+    ) -> httpx.Response:
         body = message if isinstance(message, bytes) else orjson.dumps(message)
         return self.http.post(target, content=body, headers=self.signed("POST", target, body, **more))
 
@@ -83,7 +89,12 @@ class OpenSide:
         """A signed envelope round an element, or round its text."""
         element = etree.fromstring(payload) if isinstance(payload, str) else payload
         return signed_envelope(
-            element, key=key(self.name), certificate=certificate(self.name), now=self.now(), soap=soap, fraction=True
+            element,
+            key=key(self.name),
+            certificate=certificate(self.name),
+            now=self.now(),
+            soap=soap,
+            fraction=True,
         )
 
     def call(self, content: bytes, soap: str = SOAP11, **more: str) -> httpx.Response:
@@ -95,7 +106,9 @@ class OpenSide:
         payload = f'<{operation} xmlns="{NAMESPACE}">{inner}</{operation}>'
         return self.call(self.envelope(payload, soap), soap, **more)
 
-    def soap_message(self, message: dict[str, Any], operation: str = "submit", soap: str = SOAP11) -> httpx.Response:
+    def soap_message(
+        self, message: dict[str, Any], operation: str = "submit", soap: str = SOAP11
+    ) -> httpx.Response:
         return self.soap(operation, shape.write_xml(message), soap)
 
 

@@ -53,11 +53,16 @@ def test_a_message_is_receipted_applied_and_its_status_told_over_both(hub: Hub, 
     assert (by_soap["state"], by_soap["dispute"]) == ("APPLIED", status["disputes"][0])
     asked = side.get(f"/open/v1/disputes/{status['disputes'][0]}")
     assert asked.json()["own"][0]["case_key"] == "JD-2026-1"
-    assert told(side.soap("query", f"<number>{status['disputes'][0]}</number>", SOAP12))["case_key"] == "JD-2026-1"
+    assert (
+        told(side.soap("query", f"<number>{status['disputes'][0]}</number>", SOAP12))["case_key"]
+        == "JD-2026-1"
+    )
 
 
 @pytest.mark.parametrize("soap", [SOAP11, SOAP12])
-def test_the_same_message_over_both_protocols_has_one_effect_and_one_receipt(hub: Hub, side: OpenSide, soap: str) -> None:
+def test_the_same_message_over_both_protocols_has_one_effect_and_one_receipt(
+    hub: Hub, side: OpenSide, soap: str
+) -> None:
     by_rest = side.post(message())
     by_soap = side.soap_message(message(), soap=soap)
     assert by_soap.status_code == 200, by_soap.text
