@@ -77,7 +77,9 @@ class Scene:
         """Hand a message over; False when the hub did not say that it has it."""
         before = letter.tries
         taken = self.office.do(f"take {letter.kind}", lambda: self.outside.hand_over(letter))
-        if letter.kind == "spoiled statement" and taken is not None and letter.tries > before:
+        # Signed with a key that the hub does not know yet, it was refused unread: no break is due then.
+        read = self.keys[BANK] == self.trusted[BANK]
+        if read and letter.kind == "spoiled statement" and taken is not None and letter.tries > before:
             self.bad_taken += 1
         return bool(taken)
 
