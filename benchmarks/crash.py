@@ -189,7 +189,9 @@ def _under_load(
         _compare(conn, sent, judged)
         _compare_notices(conn, urls["sandbox_partners"], office, judged)
     judged.resent += receiver.resent_other_number()
-    judged.order_breaks += receiver.order_breaks()
+    if told := receiver.order_breaks():
+        judged.faults.append(f"the webhook was told out of order: {told[:3]}")
+    judged.order_breaks += len(told)
     return rate, judged
 
 
@@ -258,10 +260,14 @@ def _compare(conn: psycopg.Connection, sent: Path, judged: Judged) -> None:
         [f"{PREFIX}-%"],
     ).fetchone()
     judged.twice += more[0] if more else 0
-    judged.order_breaks = sum(
-        [sequence for _, sequence in sorted(each)] != sorted(sequence for _, sequence in each)
-        for each in order.values()
-    )
+    broken = {
+        case: sorted(each)
+        for case, each in order.items()
+        if [sequence for _, sequence in sorted(each)] != sorted(sequence for _, sequence in each)
+    }
+    if broken:
+        judged.faults.append(f"applied out of order: {list(broken.items())[:3]}")
+    judged.order_breaks = len(broken)
 
 
 def _compare_notices(conn: psycopg.Connection, stand_ins: str, office: Office, judged: Judged) -> None:

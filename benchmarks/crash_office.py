@@ -53,9 +53,9 @@ class Receiver:
             numbers.setdefault(event, set()).add((number, digest))
         return sum(len(each) > 1 for each in numbers.values())
 
-    def order_breaks(self) -> int:
-        """Disputes of which a later event was taken before an earlier one."""
-        return sum(each != sorted(each) for each in self.subjects.values())
+    def order_breaks(self) -> list[tuple[str, list[int]]]:
+        """Disputes of which a later event was taken before an earlier one, with the events as they were taken."""
+        return [(subject, each) for subject, each in self.subjects.items() if each != sorted(each)]
 
 
 @contextmanager

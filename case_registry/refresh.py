@@ -184,6 +184,10 @@ def _refresh_rows(
     branched = [s.whole.pairs for s in seen if len(s.whole.pairs) > 1]
     if branched:
         tables.save_edges(uow, branched)
+    # What stands alone may have stood beside others before: a split, a merge taken back.
+    alone = [case for s in seen if len(s.whole.pairs) == 1 for case, _ in s.whole.pairs]
+    if alone:
+        tables.drop_edges(uow, alone)
     _write(uow, [row_of_dispute(s, lamps.get(s.whole.row["id"], ""), uow.now) for s in seen])
     return [
         event

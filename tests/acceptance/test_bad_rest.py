@@ -139,12 +139,10 @@ def test_heads_and_addresses(api: Api) -> None:
     assert first_path(call(api, "GET", "/v1/escrows?limit=NaN")) == "/query/limit"
     assert call(api, "GET", "/v1/nothing")["code"] == "HTTP_404"
     assert call(api, "DELETE", "/v1/orders")["code"] == "HTTP_405"
-    assert call(api, "GET", "/v1/disputes?cursor=nonsense")["code"] == "CODE_UNKNOWN"
+    assert call(api, "GET", "/v1/disputes?cursor=nonsense")["code"] == "NOT_FOUND"
 
 
-@pytest.mark.parametrize(
-    "token", ("", "Bearer", "Bearer x", "Basic eDp5", "Bearer " + "a" * 4000, "bearer \x7f")
-)
+@pytest.mark.parametrize("token", ("", "Bearer", "Bearer x", "Basic eDp5", "Bearer " + "a" * 4000))
 def test_nobody_gets_in(api: Api, token: str) -> None:
     problem = call(api, "POST", "/v1/orders", json.dumps(ORDER).encode(), Authorization=token)
     assert (problem["status"], problem["code"]) == (401, "NOT_LOGGED_IN")

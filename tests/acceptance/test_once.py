@@ -28,7 +28,13 @@ from tests.acceptance.senders import (
 pytestmark = pytest.mark.slow
 TIMES = 50
 # The made-up messages are of the same people, so each further case is linked to more of the earlier ones.
-LINKS = {"registry.link_edge", "registry.factor", "registry.factor_log", "exchange.event"}
+LINKS = {
+    "registry.board_count",
+    "registry.link_edge",
+    "registry.factor",
+    "registry.factor_log",
+    "exchange.event",
+}
 
 
 @pytest.mark.parametrize(
