@@ -64,17 +64,20 @@ def whereabouts_of(uow: UnitOfWork, references: Sequence[tuple[str, str]]) -> Sp
     )
 
 
-def cases_by_partner(uow: UnitOfWork, disputes: Sequence[UUID]) -> dict[UUID, dict[str, list[str]]]:
-    """For each of these disputes, which partner knows it under which of its own numbers; sealed disputes are left out."""
+def cases_by_partner(
+    uow: UnitOfWork, disputes: Sequence[UUID]
+) -> dict[UUID, tuple[str, dict[str, list[str]]]]:
+    """For each of these disputes its number, and which partner knows it under which of its own numbers; sealed
+    disputes are left out."""
     rows = uow.all(
-        "SELECT c.dispute, c.partner, array_agg(c.native_id ORDER BY c.id) AS natives FROM registry.source_case c"
-        " JOIN registry.dispute d ON d.id = c.dispute WHERE c.dispute = ANY(:ids) AND NOT d.sealed"
-        " GROUP BY c.dispute, c.partner",
+        "SELECT c.dispute, d.number, c.partner, array_agg(c.native_id ORDER BY c.id) AS natives"
+        " FROM registry.source_case c JOIN registry.dispute d ON d.id = c.dispute"
+        " WHERE c.dispute = ANY(:ids) AND NOT d.sealed GROUP BY c.dispute, d.number, c.partner",
         ids=list(disputes),
     )
-    found: dict[UUID, dict[str, list[str]]] = {}
+    found: dict[UUID, tuple[str, dict[str, list[str]]]] = {}
     for row in rows:
-        found.setdefault(row["dispute"], {})[row["partner"]] = list(row["natives"])
+        found.setdefault(row["dispute"], (row["number"], {}))[1][row["partner"]] = list(row["natives"])
     return found
 
 

@@ -115,15 +115,14 @@ def fan_out(hub: Hub) -> int:
             agreement = sharing.may_share(uow, subscription["partner"], "whereabouts", "PROGRESS")
             for row in events:
                 dispute = row["payload"].get("dispute_id")
-                cases = knowing.get(UUID(dispute), {}).get(subscription["partner"]) if dispute else None
+                number, known = knowing.get(UUID(dispute), ("", {})) if dispute else ("", {})
+                cases = known.get(subscription["partner"])
                 if not (cases and row["topic"] in subscription["topics"] and row["topic"] in topics()):
                     continue
                 if agreement is None:
                     sharing.not_shared(uow, subscription["partner"], "whereabouts", "PROGRESS")
                     break
-                told = sharing.view_of(
-                    agreement, _fields(row, cases), str(row["payload"].get("dispute", dispute))
-                )
+                told = sharing.view_of(agreement, _fields(row, number, cases), number)
                 seen.append(told)
                 delivery = {"subscription": subscription["id"], "event": row["id"], "subject": dispute}
                 deliveries.append({**delivery, "body": cloud_event(row, told.record)})
@@ -132,10 +131,11 @@ def fan_out(hub: Hub) -> int:
         return len(events)
 
 
-def _fields(row: RowMapping, cases: list[str]) -> dict[str, Any]:
+def _fields(row: RowMapping, number: str, cases: list[str]) -> dict[str, Any]:
     """The fields that the event's topic may show, and the partner's own numbers."""
     fields = topics()[row["topic"]]["fields"].split()
-    data = {name: row["payload"][name] for name in fields if row["payload"].get(name) is not None}
+    payload = {**row["payload"], "dispute": number}
+    data = {name: payload[name] for name in fields if payload.get(name) is not None}
     return {**data, "your_cases": cases}
 
 
