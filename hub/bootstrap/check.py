@@ -59,7 +59,11 @@ QUICK = [
 ]
 TESTS = Section(
     "tests",
-    pytest("not alone and not browser and not docs and not long", "-n", "2", "--dist", "loadfile"),
+    # In the order of the folders, long ones first: by number of tests the longest would come last, alone.
+    pytest(
+        "not alone and not browser and not docs and not long",
+        *("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"),
+    ),
     shown=True,
 )
 DOCS = Section("documents", pytest("docs and not alone"), shown=True, may_be_empty=True)
@@ -85,8 +89,13 @@ def main() -> int:
 
 def fast() -> list[str]:
     """Static checks beside the quick tests; their output is shown when all are done, so that it does not mix."""
+    return two_at_once([*QUICK, *STATIC])
+
+
+def two_at_once(sections: list[Section]) -> list[str]:
+    """Run sections beside each other, one a core; the names of those that failed."""
     with ThreadPoolExecutor(max_workers=2) as beside:
-        running = {section.name: beside.submit(run, section, captured=True) for section in [*QUICK, *STATIC]}
+        running = {section.name: beside.submit(run, section, captured=True) for section in sections}
         return [name for name, waiting in running.items() if not waiting.result()]
 
 
@@ -94,15 +103,15 @@ def whole(*, long_runs: bool) -> list[str]:
     there, told = install_absent()
     header("set-up")
     print(f"   {told}")
-    sections = [*STATIC, TESTS, DOCS]
+    beside = [DOCS]
     if "chromium" in absent():
         print("   the browser section is left out: no chromium")
     else:
-        sections.append(BROWSER)
-    sections.append(ALONE)
-    if long_runs:
-        sections.append(LONG)
-    failed = [section.name for section in sections if not run(section)]
+        beside.append(BROWSER)
+    failed = two_at_once(STATIC)
+    failed += [] if run(TESTS) else [TESTS.name]
+    failed += two_at_once(beside)
+    failed += [section.name for section in [ALONE, *([LONG] if long_runs else [])] if not run(section)]
     # As root everything can be put in, so its absence is a failure; an ordinary user is only told.
     return failed + (["set-up"] if not there and os.geteuid() == 0 else [])
 

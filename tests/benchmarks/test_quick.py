@@ -15,7 +15,13 @@ from tests.platform.tree import ROOT
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("name", built())
+# These start the whole system or processes of their own many times; the long runs have them.
+LONGER = {"crash", "money"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] if name in LONGER else []) for name in built()]
+)
 def test_quick_form(name: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", name, "--quick"], cwd=ROOT, capture_output=True, text=True, timeout=180, check=False

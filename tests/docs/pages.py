@@ -11,7 +11,12 @@ from tests.platform.tree import ROOT
 
 READMES = (ROOT / "README.md", ROOT / "README.zh-CN.md")
 # Why a block of commands may be left out of the tests; nothing else is a reason.
-REASONS = ("starts the whole system", "needs Airflow", "needs the partner's own network")
+REASONS = (
+    "starts the whole system",
+    "needs Airflow",
+    "needs the partner's own network",
+    "needs files that the partner sends",
+)
 NOT_RUN = re.compile(r"<!-- not run: (.*?) -->")
 SHOWS = re.compile(r"<!-- shows: (.*?) -->")
 EXIT = re.compile(r"<!-- exit: (\d+) -->")
