@@ -67,7 +67,9 @@ def fresh_database(
     name = f"t_{uuid.uuid4().hex[:12]}"
     with _admin(cluster) as admin:
         admin.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
         )
     url = cluster.url(name)
     first = make_engine(url)

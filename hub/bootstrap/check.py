@@ -68,7 +68,14 @@ TESTS = Section(
 )
 DOCS = Section("documents", pytest("docs and not alone"), shown=True, may_be_empty=True)
 BROWSER = Section("browser", pytest("browser"), shown=True, may_be_empty=True)
-ALONE = Section("whole system, end to end with Airflow", pytest("alone and not long"), shown=True)
+# Whole runs in a place and on ports of their own can be beside others; what counts their seconds cannot.
+OWN_PLACE = ["tests/acceptance", "tests/benchmarks", "tests/docs"]
+STORIES = Section("stories, kills, quick start", pytest("alone and not long", *OWN_PLACE), shown=True)
+ALONE = Section(
+    "whole system, end to end with Airflow",
+    pytest("alone and not long", "tests", *(f"--ignore={folder}" for folder in OWN_PLACE)),
+    shown=True,
+)
 LONG = Section("long runs", pytest("long"), shown=True, may_be_empty=True)
 
 
@@ -110,7 +117,7 @@ def whole(*, long_runs: bool) -> list[str]:
         beside.append(BROWSER)
     failed = two_at_once(STATIC)
     failed += [] if run(TESTS) else [TESTS.name]
-    failed += two_at_once(beside)
+    failed += two_at_once([*beside, STORIES])
     failed += [section.name for section in [ALONE, *([LONG] if long_runs else [])] if not run(section)]
     # As root everything can be put in, so its absence is a failure; an ordinary user is only told.
     return failed + (["set-up"] if not there and os.geteuid() == 0 else [])

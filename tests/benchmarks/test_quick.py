@@ -15,8 +15,8 @@ from tests.platform.tree import ROOT
 pytestmark = pytest.mark.slow
 
 
-# These start the whole system or processes of their own many times; the long runs have them.
-LONGER = {"crash", "money"}
+# These start the product's processes and take more than ten seconds; the long runs have them.
+LONGER = {"crash", "exchange", "isolation", "ledger", "money", "registry", "replay"}
 
 
 @pytest.mark.parametrize(

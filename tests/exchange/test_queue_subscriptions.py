@@ -30,7 +30,7 @@ from tests.exchange.agreements import share
 from tests.exchange.test_subscriptions import a_dispute, happen
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.alone,
     pytest.mark.skipif(rabbitmq.find_server() is None, reason="RabbitMQ is not installed"),
 ]
@@ -51,7 +51,7 @@ def broker(tmp_path: Path) -> Iterator[tuple[Child, str]]:
 
 
 # RabbitMQ 3.10 forgets a quorum queue that was declared within its last seconds before a kill -9.
-SETTLED_S = 6.0
+SETTLED_S = 12.0
 
 
 def received(url: str, queue: str, count: int, *, reject: bool = False) -> list[dict[str, object]]:

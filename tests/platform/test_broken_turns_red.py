@@ -87,6 +87,7 @@ def test_a_break_turns_the_check_red(copy: Path, file: str, before: str, after: 
     assert "failed" in red.stdout
 
 
+@pytest.mark.long
 def test_the_unbroken_copy_is_green(copy: Path) -> None:
     green = run_tests(copy, ATTACKS)
     assert green.returncode == 0, green.stdout[-3000:] + green.stderr[-1000:]
