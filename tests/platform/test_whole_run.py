@@ -56,6 +56,7 @@ def _healed(run: Run, name: str, before: dict[str, Any]) -> bool:
     )
 
 
+@pytest.mark.long
 def test_what_a_killed_supervisor_leaves_is_ended_by_the_next_run() -> None:
     with own_place(23_000) as run:
         run.start("--without-airflow", "--once")
