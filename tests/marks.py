@@ -12,6 +12,8 @@ NOT_EVERY_DAY = (
     "tests/acceptance/",
     "tests/console/",
     "tests/docs/",
+    "tests/exchange/",
+    "tests/linkage/",
     "tests/sandbox/",
     "tests/case_registry/test_clusters.py::test_order_does_not_matter",
     "tests/case_registry/test_deadlines.py::test_days_against_plain_counting",

@@ -48,7 +48,10 @@ STATIC = [
 ]
 # Two runs beside each other, one a core; each imports only what its folders need.
 FIRST_HALF = ["tests/connectors", "tests/schemas"]
-NOT_EVERY_DAY = ["tests/acceptance", "tests/console", "tests/docs", "tests/sandbox"]
+NOT_EVERY_DAY = [
+    f"tests/{folder}"
+    for folder in ("acceptance", "benchmarks", "console", "docs", "exchange", "linkage", "sandbox")
+]
 QUICK = [
     Section("quick tests of adapters and language", pytest("quick", *FIRST_HALF), shown=True),
     Section(
