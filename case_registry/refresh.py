@@ -181,13 +181,10 @@ def _refresh_rows(
         if s.whole.row["in_conflict"] or any(c.undecided for c in s.chosen.values())
     }
     conflicts = conflict_tasks.sync(uow, contested) if contested else {}
-    branched = [s.whole.pairs for s in seen if len(s.whole.pairs) > 1]
-    if branched:
-        tables.save_edges(uow, branched)
-    # What stands alone may have stood beside others before: a split, a merge taken back.
-    alone = [case for s in seen if len(s.whole.pairs) == 1 for case, _ in s.whole.pairs]
-    if alone:
-        tables.drop_edges(uow, alone)
+    # One that stands alone too: it may have stood beside others before a split, or a merge taken back.
+    with_episodes = [s.whole.pairs for s in seen if s.whole.pairs]
+    if with_episodes:
+        tables.save_edges(uow, with_episodes)
     _write(uow, [row_of_dispute(s, lamps.get(s.whole.row["id"], ""), uow.now) for s in seen])
     return [
         event

@@ -197,12 +197,5 @@ def save_edges(uow: UnitOfWork, disputes: Sequence[Sequence[tuple[int, Episode]]
         )
 
 
-def drop_edges(uow: UnitOfWork, cases: Sequence[int]) -> None:
-    """Remove derived edges from cases whose dispute has one episode only."""
-    uow.execute(
-        "DELETE FROM registry.episode_edge WHERE derived AND from_case = ANY(:cases)", cases=list(cases)
-    )
-
-
 def _edge_columns(edges: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
     return {name: [edge[i] for edge in edges] for i, name in enumerate(("fc", "fs", "k", "tc", "ts"))}

@@ -62,15 +62,19 @@ def move(uow: UnitOfWork, subscription: UUID, state: str, reason: str) -> bool:
     return moved.rowcount == 1
 
 
-def listed(uow: UnitOfWork, partner: str = "", limit: int = 200) -> Sequence[RowMapping]:
-    """Subscriptions with the counts of what waits and what is dead, newest first."""
+def listed(
+    uow: UnitOfWork, partner: str = "", limit: int = 200, only: UUID | None = None
+) -> Sequence[RowMapping]:
+    """Subscriptions (of a partner, or only one) with the counts of what waits and what is dead, newest first."""
     return uow.all(
         "SELECT s.*, (SELECT count(*) FROM exchange.subscription_delivery d WHERE d.subscription = s.id"
         " AND d.state IN ('WAITING', 'SENDING')) AS waiting, (SELECT count(*) FROM exchange.subscription_delivery d"
         " WHERE d.subscription = s.id AND d.state = 'DEAD') AS dead FROM exchange.subscription s"
-        " WHERE :p = '' OR s.partner = :p ORDER BY s.created_at DESC, s.id DESC LIMIT :n",
+        " WHERE (:p = '' OR s.partner = :p) AND (CAST(:only AS uuid) IS NULL OR s.id = :only)"
+        " ORDER BY s.created_at DESC, s.id DESC LIMIT :n",
         p=partner,
         n=limit,
+        only=only,
     )
 
 

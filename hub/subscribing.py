@@ -29,6 +29,7 @@ from foundation.journal import journal
 from foundation.keys import KeyStore
 from foundation.unit_of_work import UnitOfWork, unit_of_work
 from hub import sharing
+from hub.cloud_events import cloud_event
 from hub.pipeline import Hub
 from schemas.findings import Finding, Refused
 
@@ -125,7 +126,7 @@ def fan_out(hub: Hub) -> int:
                 told = sharing.view_of(agreement, _fields(row, number, cases), number)
                 seen.append(told)
                 delivery = {"subscription": subscription["id"], "event": row["id"], "subject": dispute}
-                deliveries.append({**delivery, "body": cloud_event(row, told.record)})
+                deliveries.append({**delivery, "body": told_event(row, told.record)})
         sharing.write_down(uow, seen)
         subscriptions.tell(uow, [row["id"] for row in events], deliveries)
         return len(events)
@@ -139,23 +140,10 @@ def _fields(row: RowMapping, number: str, cases: list[str]) -> dict[str, Any]:
     return {**data, "your_cases": cases}
 
 
-def cloud_event(row: RowMapping, data: dict[str, Any]) -> bytes:
-    """The event as CloudEvents 1.0 JSON with what the partner may see of it."""
-    return _body(row, data.get("dispute"), data)
-
-
-def _body(row: RowMapping, subject: str | None, data: dict[str, object]) -> bytes:
-    event = {
-        "specversion": "1.0",
-        "id": str(row["id"]),
-        "source": "urn:concord",
-        "type": f"concord.{row['topic']}",
-        "time": row["at"].isoformat(),
-        "sequence": f"{row['id']:020d}",
-        "datacontenttype": "application/json",
-        "data": data,
-    }
-    return orjson.dumps({**event, **({"subject": subject} if subject else {})})
+def told_event(row: RowMapping, data: dict[str, Any]) -> bytes:
+    """The event with what the partner may see of it, in its order among all."""
+    subject = {"subject": str(data["dispute"])} if data.get("dispute") else {}
+    return cloud_event(row, data, {"sequence": f"{row['id']:020d}", **subject})
 
 
 def move(uow: UnitOfWork, subscription: UUID, state: str, reason: str) -> bool:
@@ -181,7 +169,7 @@ def send_test(uow: UnitOfWork, subscription: UUID) -> None:
         by=uow.actor.id,
     )
     assert event is not None
-    body = _body(event, None, {"test": True})
+    body = told_event(event, {"test": True})
     told = {"subscription": subscription, "event": event["id"], "subject": "test", "body": body}
     subscriptions.tell(uow, [event["id"]], [told])
     uow.wake()

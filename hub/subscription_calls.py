@@ -55,8 +55,8 @@ def perform(hub: Hub, name: str, caller: Partner, asked: Plain) -> Plain:
 
 
 def _shown(uow: UnitOfWork, caller: Partner, wanted: UUID) -> Plain:
-    rows = subscriptions.listed(uow, caller.id, 1000)
-    return next(_plain(row) for row in rows if row["id"] == wanted)
+    (row,) = subscriptions.listed(uow, caller.id, only=wanted)
+    return _plain(row)
 
 
 def _plain(row: Any) -> Plain:

@@ -11,8 +11,6 @@ import os
 import signal
 import threading
 
-import orjson
-
 from foundation import broker, inbox
 from foundation.collecting import collect_seldom
 from foundation.unit_of_work import unit_of_work
@@ -20,6 +18,7 @@ from foundation.wire import Wire
 from hub import payments
 from hub.applying import Applier
 from hub.asking import Asker
+from hub.cloud_events import cloud_event
 from hub.context import hub_of_process
 from hub.delivering import Deliverer
 from hub.partner_watch import keep_watching
@@ -120,16 +119,7 @@ class Worker:
             )
             done = []
             for row in rows:
-                event = {
-                    "specversion": "1.0",
-                    "id": str(row["id"]),
-                    "source": "urn:concord",
-                    "type": f"concord.{row['topic']}",
-                    "time": row["at"].isoformat(),
-                    "datacontenttype": "application/json",
-                    "data": row["payload"],
-                }
-                if not self.publisher.publish(row["topic"], orjson.dumps(event), str(row["id"])):
+                if not self.publisher.publish(row["topic"], cloud_event(row, row["payload"]), str(row["id"])):
                     break
                 done.append(row["id"])
             if done:

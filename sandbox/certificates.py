@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,12 +19,25 @@ VALID_FROM, VALID_TO = datetime(2020, 1, 1, tzinfo=UTC), datetime(2046, 1, 1, tz
 
 def rsa_key(path: Path) -> rsa.RSAPrivateKey:
     """The RSA-2048 key kept at `path` (PEM, PKCS#8, readable by the owner only); made when absent."""
+    key = _kept(path, lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048))
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise ValueError(f"{path.name} holds no RSA key")
+    return key
+
+
+def ec_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    """The P-256 key kept at `path` (PEM, PKCS#8, readable by the owner only); made when absent."""
+    key = _kept(path, lambda: ec.generate_private_key(ec.SECP256R1()))
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ValueError(f"{path.name} holds no elliptic-curve key")
+    return key
+
+
+def _kept(path: Path, make: Callable[[], PrivateKey]) -> object:
+    """The key kept at `path`, made by `make` when there is none."""
     if path.exists():
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-        if not isinstance(key, rsa.RSAPrivateKey):
-            raise ValueError(f"{path.name} holds no RSA key")
-        return key
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        return serialization.load_pem_private_key(path.read_bytes(), password=None)
+    key = make()
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

@@ -6,13 +6,11 @@ import orjson
 from anyio import to_thread
 
 from exchange_api.open_contract.taking import Desk
-from exchange_api.open_contract.wire import Answer, Request
+from exchange_api.open_contract.wire import Answer, Request, json_object
 from foundation.directory import Partner
 from foundation.unit_of_work import unit_of_work
 from hub.comparison_calls import CALLS, Plain
 from hub.pipeline import Hub
-from schemas.findings import Finding, Refused
-from schemas.xml_safe import parse_json_strict
 
 MOST_BYTES = 128 * 1024
 # Path → call.
@@ -23,12 +21,7 @@ async def answer(desk: Desk, request: Request) -> Answer:
     """Answer one call. Raises Refused."""
     identity = desk.identify(request, "rest")
     desk.once(identity.proof)
-    if request.media != "application/json":
-        wrong = request.media[:60] or "absent"
-        raise Refused(Finding("SCHEMA_VIOLATION", "header Content-Type", wrong, "application/json"))
-    asked = parse_json_strict(request.body, max_bytes=MOST_BYTES)
-    if not isinstance(asked, dict):
-        raise Refused(Finding("SCHEMA_VIOLATION", "/", type(asked).__name__, "an object"))
+    asked = json_object(request, MOST_BYTES)
     told = await to_thread.run_sync(_perform, desk.hub, CALLED[request.path], identity.partner, asked)
     return Answer(200, orjson.dumps(told), b"application/json")
 

@@ -8,10 +8,9 @@ import orjson
 from anyio import to_thread
 
 from exchange_api.open_contract.taking import Desk
-from exchange_api.open_contract.wire import Answer, Request
+from exchange_api.open_contract.wire import Answer, Request, json_object
 from hub import subscription_calls
 from schemas.findings import Finding, Refused
-from schemas.xml_safe import parse_json_strict
 
 MOST_BYTES = 16 * 1024
 PATH = "/open/v1/subscriptions"
@@ -43,12 +42,7 @@ async def answer(desk: Desk, request: Request) -> Answer:
 
 
 def _read(request: Request) -> subscription_calls.Plain:
-    if request.media != "application/json":
-        wrong = request.media[:60] or "absent"
-        raise Refused(Finding("SCHEMA_VIOLATION", "header Content-Type", wrong, "application/json"))
-    asked = parse_json_strict(request.body, max_bytes=MOST_BYTES)
-    if not isinstance(asked, dict):
-        raise Refused(Finding("SCHEMA_VIOLATION", "/", type(asked).__name__, "an object"))
+    asked = json_object(request, MOST_BYTES)
     unknown = sorted(set(asked) - _KNOWN)
     if unknown:
         raise Refused(
@@ -57,4 +51,4 @@ def _read(request: Request) -> subscription_calls.Plain:
     wrong_kind = next((name for name in ("kind", "address") if not isinstance(asked.get(name, ""), str)), "")
     if wrong_kind:
         raise Refused(Finding("SCHEMA_VIOLATION", f"/{wrong_kind}", type(asked[wrong_kind]).__name__, "text"))
-    return dict(asked)
+    return asked

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
 from foundation.http_signature import Parts
 from schemas.findings import Finding, Refused
+from schemas.xml_safe import parse_json_strict
 
 Headers = list[tuple[bytes, bytes]]
 HEAD_BYTES = 32 * 1024
@@ -103,6 +105,17 @@ async def read_request(scope: Scope, receive: Receive, most: int) -> Request:
         query=scope["query_string"].decode("latin-1"), headers=headers, body=body,
     )  # fmt: skip
     return Request(scope["method"], scope["path"], parts, scope.get("state", {}).get("client_certificate"))
+
+
+def json_object(request: Request, most: int) -> dict[str, Any]:
+    """A small JSON object that came as a body. Raises Refused: another media type, too large, not JSON, not an object."""
+    if request.media != "application/json":
+        wrong = request.media[:60] or "absent"
+        raise Refused(Finding("SCHEMA_VIOLATION", "header Content-Type", wrong, "application/json"))
+    asked = parse_json_strict(request.body, max_bytes=most)
+    if not isinstance(asked, dict):
+        raise Refused(Finding("SCHEMA_VIOLATION", "/", type(asked).__name__, "an object"))
+    return asked
 
 
 async def send_answer(send: Send, answer: Answer, extra: Headers) -> None:

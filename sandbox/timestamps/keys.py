@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from sandbox.certificates import VALID_FROM, VALID_TO, name_of, pem_of, write_file
+from sandbox.certificates import VALID_FROM, VALID_TO, ec_key, name_of, pem_of, write_file
 
 ORGANISATION, UNIT = "时间戳服务模拟机构", "sandbox"
 
@@ -26,7 +26,7 @@ class AuthorityKeys:
 
 def authority_keys(home: Path, handed_out: Path) -> AuthorityKeys:
     """The keys kept in ``home``, made when absent; the root certificate is put out as ``handed_out``."""
-    root_key, key = _key(home / "root.key"), _key(home / "stamp.key")
+    root_key, key = ec_key(home / "root.key"), ec_key(home / "stamp.key")
     root_name = name_of("sandbox time-stamp root", UNIT, ORGANISATION)
     paths = home / "root.crt", home / "stamp.crt"
     if not all(path.exists() for path in paths):
@@ -38,21 +38,6 @@ def authority_keys(home: Path, handed_out: Path) -> AuthorityKeys:
     root, stamp = (x509.load_pem_x509_certificate(path.read_bytes()) for path in paths)
     write_file(handed_out, pem_of(root))
     return AuthorityKeys(key, stamp, root)
-
-
-def _key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """The P-256 key kept at ``path``; made when absent."""
-    if path.exists():
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise ValueError(f"{path.name} holds no elliptic-curve key")
-        return key
-    key = ec.generate_private_key(ec.SECP256R1())
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    write_file(path, pem, mode=0o600)
-    return key
 
 
 def _certificate(

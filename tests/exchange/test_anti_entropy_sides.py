@@ -13,12 +13,9 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import Engine
 
 from connectors import all_connectors
 from foundation import outbox
-from foundation.keys import KeyStore
-from foundation.settings import Settings
 from foundation.unit_of_work import unit_of_work
 from foundation.wire import Wire
 from hub import jobs, sending, sharing_register
@@ -38,13 +35,6 @@ from tests.exchange.partner_side import enter_with_keys
 
 Clock = Callable[[datetime | str], None]
 DAY, UNTIL = "2026-04-01", date(2026, 4, 2)
-
-
-@pytest.fixture
-def hub(engine: Engine, database_url: str, tmp_path: Path) -> Hub:
-    with unit_of_work(engine) as uow:
-        enter_with_keys(uow, limits={"calls_per_s": 10_000, "burst": 10_000})
-    return Hub(engine, KeyStore(tmp_path / "keys"), Settings(database_url, "", tmp_path, 8600, "sandbox"))
 
 
 def test_our_side_from_the_database_equals_the_arithmetic(hub: Hub) -> None:

@@ -5,15 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
 
 from foundation import outbox, partners
-from foundation.keys import KeyStore
-from foundation.settings import Settings
 from foundation.unit_of_work import unit_of_work
 from foundation.wire import Wire
 from hub import anti_entropy, jobs
@@ -28,13 +24,6 @@ from tests.exchange.partner_side import enter_with_keys
 
 Clock = Callable[[datetime | str], None]
 DAY, UNTIL = "2026-04-01", date(2026, 4, 2)
-
-
-@pytest.fixture
-def hub(engine: Engine, database_url: str, tmp_path: Path) -> Hub:
-    with unit_of_work(engine) as uow:
-        enter_with_keys(uow, limits={"calls_per_s": 10_000, "burst": 10_000})
-    return Hub(engine, KeyStore(tmp_path / "keys"), Settings(database_url, "", tmp_path, 8600, "sandbox"))
 
 
 @pytest.fixture

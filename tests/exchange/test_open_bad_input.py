@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
 import pytest
 from lxml import etree
-from sqlalchemy import Engine
 
 from connectors.open_contract.shape import write_xml
-from foundation.keys import KeyStore
-from foundation.settings import Settings
 from foundation.unit_of_work import unit_of_work
 from foundation.wss import canonical
 from hub.applying import apply_due
@@ -28,10 +24,10 @@ Change = Callable[[dict[str, Any]], None]
 
 
 @pytest.fixture
-def hub(engine: Engine, database_url: str, tmp_path: Path) -> Hub:
-    with unit_of_work(engine) as uow:
+def hub(bare_hub: Hub) -> Hub:
+    with unit_of_work(bare_hub.engine) as uow:
         enter_with_keys(uow, limits={"calls_per_s": 10_000, "burst": 10_000, "body_bytes": 1024 * 1024})
-    return Hub(engine, KeyStore(tmp_path / "keys"), Settings(database_url, "", tmp_path, 8600, "sandbox"))
+    return bare_hub
 
 
 @pytest.fixture

@@ -6,30 +6,18 @@ import base64
 import io
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
 import pytest
-from sqlalchemy import Engine
 
-from foundation.keys import KeyStore
 from foundation.receipts import receipt_key
-from foundation.settings import Settings
 from foundation.unit_of_work import unit_of_work
 from hub import batches
 from hub.applying import Applier, apply_due
 from hub.pipeline import Hub
 from tests.exchange.open_side import OpenSide, at_story_start, message, served, told
-from tests.exchange.partner_side import enter_with_keys
-
-
-@pytest.fixture
-def hub(engine: Engine, database_url: str, tmp_path: Path) -> Hub:
-    with unit_of_work(engine) as uow:
-        enter_with_keys(uow, limits={"calls_per_s": 10_000, "burst": 10_000})
-    return Hub(engine, KeyStore(tmp_path / "keys"), Settings(database_url, "", tmp_path, 8600, "sandbox"))
 
 
 @pytest.fixture

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import orjson
 import pytest
-from sqlalchemy import Engine
 
 import case_registry
-from foundation.keys import KeyStore
 from foundation.receipts import check_receipt, receipt_key
-from foundation.settings import Settings
 from foundation.unit_of_work import unit_of_work
 from hub.applying import apply_due
 from hub.pipeline import Hub
 from schemas.soap import SOAP11, SOAP12
 from tests.exchange.open_side import OpenSide, at_story_start, message, served, told
-from tests.exchange.partner_side import enter_with_keys
-
-
-@pytest.fixture
-def hub(engine: Engine, database_url: str, tmp_path: Path) -> Hub:
-    with unit_of_work(engine) as uow:
-        enter_with_keys(uow, limits={"calls_per_s": 10_000, "burst": 10_000})
-    return Hub(engine, KeyStore(tmp_path / "keys"), Settings(database_url, "", tmp_path, 8600, "sandbox"))
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import zeep
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
-from sqlalchemy import Engine
 from zeep.plugins import Plugin
 
 from connectors.open_contract import schema_files, shape
@@ -21,8 +20,6 @@ from connectors.open_contract.checking import checked_plain
 from exchange_api.open_contract import comparing, openapi
 from exchange_api.open_contract.rest import ASKED, GIVEN
 from exchange_api.open_contract.subscribing import PATH as SUBSCRIPTIONS
-from foundation.keys import KeyStore
-from foundation.settings import Settings
 from foundation.unit_of_work import unit_of_work
 from hub import subscription_calls
 from hub.applying import apply_due
@@ -114,10 +111,10 @@ def test_the_examples_are_right_and_the_same_in_xml(path: Path) -> None:
 
 
 @pytest.fixture
-def hub(engine: Engine, database_url: str, tmp_path: Path) -> Hub:
-    with unit_of_work(engine) as uow:
+def hub(bare_hub: Hub) -> Hub:
+    with unit_of_work(bare_hub.engine) as uow:
         enter_with_keys(uow)
-    return Hub(engine, KeyStore(tmp_path / "keys"), Settings(database_url, "", tmp_path, 8600, "sandbox"))
+    return bare_hub
 
 
 @pytest.fixture

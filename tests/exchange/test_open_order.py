@@ -5,19 +5,16 @@ from __future__ import annotations
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from connectors.open_contract import shape
 from connectors.open_contract.checking import checked_plain
 from foundation.clock import move_clock
-from foundation.keys import KeyStore
 from foundation.receipts import receipt_key
-from foundation.settings import Settings
 from foundation.unit_of_work import unit_of_work
 from hub import operations
 from hub.applying import Applier, apply_due, take_up
@@ -29,10 +26,10 @@ from tests.exchange.partner_side import enter
 
 
 @pytest.fixture
-def hub(engine: Engine, database_url: str, tmp_path: Path) -> Hub:
-    with unit_of_work(engine) as uow:
+def hub(bare_hub: Hub) -> Hub:
+    with unit_of_work(bare_hub.engine) as uow:
         enter(uow)
-    return Hub(engine, KeyStore(tmp_path / "keys"), Settings(database_url, "", tmp_path, 8600, "sandbox"))
+    return bare_hub
 
 
 def given(number: int, case: str = "JD-1", sequence: int | None = None, **more: Any) -> Given:

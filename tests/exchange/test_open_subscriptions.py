@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
 
-from foundation.keys import KeyStore
-from foundation.settings import Settings
 from foundation.unit_of_work import unit_of_work
 from hub import subscribing
 from hub.pipeline import Hub
@@ -21,8 +17,8 @@ HOOK = "https://street.example/hook"
 
 
 @pytest.fixture
-def hub(engine: Engine, database_url: str, tmp_path: Path) -> Hub:
-    return Hub(engine, KeyStore(tmp_path / "keys"), Settings(database_url, "", tmp_path, 8600, "sandbox"))
+def hub(bare_hub: Hub) -> Hub:
+    return bare_hub
 
 
 @pytest.fixture

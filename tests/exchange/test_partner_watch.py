@@ -20,8 +20,8 @@ from tests.exchange.partner_side import BEGIN, enter, pem
 
 
 @pytest.fixture
-def hub(engine: Engine, database_url: str, tmp_path: Path) -> Hub:
-    return Hub(engine, KeyStore(tmp_path / "keys"), Settings(database_url, "", tmp_path, 8600, "sandbox"))
+def hub(bare_hub: Hub) -> Hub:
+    return bare_hub
 
 
 def alarms(uow: UnitOfWork) -> list[tuple[str, str]]:

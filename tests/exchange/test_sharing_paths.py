@@ -10,12 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
 
 from case_registry import Source
 from connectors import all_connectors
-from foundation.keys import KeyStore
-from foundation.settings import Settings
 from foundation.unit_of_work import unit_of_work
 from foundation.wire import Wire
 from hub import feedback, operations, payee_checks, sending, sharing_register, subscribing
@@ -34,8 +31,8 @@ STREET = Source("ouqi_street", "330399T", "street")
 
 
 @pytest.fixture
-def hub(engine: Engine, database_url: str, tmp_path: Path) -> Hub:
-    return Hub(engine, KeyStore(tmp_path / "keys"), Settings(database_url, "", tmp_path, 8600, "sandbox"))
+def hub(bare_hub: Hub) -> Hub:
+    return bare_hub
 
 
 def stop_all(hub: Hub) -> None:

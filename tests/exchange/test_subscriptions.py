@@ -6,17 +6,13 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine
 from standardwebhooks.webhooks import Webhook
 
 from foundation import subscriptions
-from foundation.keys import KeyStore
-from foundation.settings import Settings
 from foundation.unit_of_work import UnitOfWork, unit_of_work
 from foundation.wire import Wire
 from hub import subscribing
@@ -48,11 +44,11 @@ class Subscriber:
 
 
 @pytest.fixture
-def hub(engine: Engine, database_url: str, tmp_path: Path) -> Hub:
-    with unit_of_work(engine) as uow:
+def hub(bare_hub: Hub) -> Hub:
+    with unit_of_work(bare_hub.engine) as uow:
         for partner in ("p1", "p2"):
             share(uow, partner)
-    return Hub(engine, KeyStore(tmp_path / "keys"), Settings(database_url, "", tmp_path, 8600, "sandbox"))
+    return bare_hub
 
 
 @pytest.fixture

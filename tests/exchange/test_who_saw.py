@@ -10,11 +10,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import Engine
 
 from case_registry import Source
-from foundation.keys import KeyStore
-from foundation.settings import ROOT, Settings
+from foundation.settings import ROOT
 from foundation.staff import add_staff
 from foundation.unit_of_work import unit_of_work
 from hub import sharing
@@ -32,9 +30,9 @@ OTHER_ID = resident("19700101", 7)
 
 
 @pytest.fixture
-def hub(engine: Engine, database_url: str, tmp_path: Path) -> Hub:
+def hub(bare_hub: Hub) -> Hub:
     """Two disputes of different people; the street was shown each once, an officer read the first."""
-    found = Hub(engine, KeyStore(tmp_path / "keys"), Settings(database_url, "", tmp_path, 8600, "sandbox"))
+    found = bare_hub
     county = County(found)
     told = {"cause": "相邻关系纠纷", "opened_on": "2026-03-05", "occurred_on": "2026-03-01"}
     sides = [
@@ -46,7 +44,7 @@ def hub(engine: Engine, database_url: str, tmp_path: Path) -> Hub:
         STREET, episode("JD-2", "OTHER", parties=[person("郑宏", id_number=OTHER_ID)], **told)
     )
     assert first != second
-    with unit_of_work(engine) as uow:
+    with unit_of_work(found.engine) as uow:
         fields = [*WHEREABOUTS, "parties", "parties.name"]
         enter(uow)
         share(uow, STREET.partner, fields=fields)
