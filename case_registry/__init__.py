@@ -23,6 +23,7 @@ from case_registry.bulk import bulk_load
 from case_registry.deadlines import all_rules as deadline_rules
 from case_registry.disputes import dispute_ref
 from case_registry.factors import noted_indicators
+from case_registry.gaps import list_hand_overs, open_gaps, settle_listed
 from case_registry.history import timeline
 from case_registry.link_decisions import attach, proposals, split_off
 from case_registry.listing import Filters, Page, factor_list, find_disputes, my_work
@@ -88,9 +89,11 @@ __all__ = [
     "extend_clock",
     "factor_list",
     "find_disputes",
+    "list_hand_overs",
     "my_work",
     "note_indicator",
     "noted_indicators",
+    "open_gaps",
     "override_grade",
     "parked_count",
     "proposals",
@@ -107,6 +110,7 @@ __all__ = [
     "send_referral",
     "set_flag",
     "set_notices_owed",
+    "settle_listed",
     "split_off",
     "state_hash",
     "strike_off_factor",

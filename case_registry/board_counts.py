@@ -29,7 +29,7 @@ def board(uow: UnitOfWork, county: str = "") -> dict[str, Any]:
         else:
             found["all"] = int(row["n"] or 0)
     beside = uow.one(
-        "SELECT (SELECT count(*) FROM registry.gap_alarm WHERE ended_at IS NULL) AS gaps,"
+        "SELECT (SELECT count(*) FROM registry.gap_alarm WHERE ended_at IS NULL AND kind <> 'NO_RECEIPT') AS gaps,"
         " (SELECT count(*) FROM registry.proposal WHERE state = 'OPEN') AS proposals,"
         " (SELECT count(*) FROM registry.conflict WHERE state = 'OPEN') AS conflicts"
     )

@@ -179,6 +179,12 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), BEIJING)
 
 
+def over_after(at: datetime, workdays: int, work: WorkCalendar | None = None) -> datetime:
+    """The first instant after so many workdays from `at`, weekends only where no calendar is published."""
+    last, _ = (work or work_calendar()).provisional(at.astimezone(BEIJING).date(), workdays)
+    return midnight(last + _ONE_DAY)
+
+
 def extension_allowed(rule: DeadlineRule, amount: int, already: int) -> None:
     """Whether the row allows `amount` more, once. Raises NotAllowed with the reason."""
     if rule.extension in ("", "none") or rule.extension.startswith("none "):

@@ -111,9 +111,9 @@ _WORK = {
     " AND (:sealed OR NOT d.sealed)"
     " ORDER BY k.lamp, k.red_at LIMIT :limit",
     "gaps": "SELECT g.id::text AS ref, d.number AS dispute, d.title, g.raised_at AS since, 'gap' AS what,"
-    " r.from_agency || ' → ' || r.to_agency AS detail FROM registry.gap_alarm g"
-    " JOIN registry.referral r ON r.id = g.referral JOIN registry.source_case c ON c.id = r.source_case"
-    " JOIN registry.dispute d ON d.id = c.dispute WHERE g.ended_at IS NULL AND (:sealed OR NOT d.sealed)"
+    " g.from_agency || ' → ' || g.to_agency AS detail FROM registry.gap_alarm g"
+    " JOIN registry.source_case c ON c.id = g.source_case JOIN registry.dispute d ON d.id = c.dispute"
+    " WHERE g.ended_at IS NULL AND g.kind <> 'NO_RECEIPT' AND (:sealed OR NOT d.sealed)"
     " ORDER BY g.raised_at LIMIT :limit",
     "factors": "SELECT d.id::text AS ref, d.number AS dispute, d.title, f.changed_at AS since, 'grade ' || d.grade AS what,"
     " f.review_on::text AS detail FROM registry.factor f JOIN registry.dispute d ON d.id = f.dispute"

@@ -89,9 +89,8 @@ UNION ALL
 SELECT 'override', source_case, grade, jsonb_build_object('until', until, 'by', by, 'reason', reason, 'code', code,
     'second', second, 'at', at), at FROM registry.grade_override WHERE source_case = ANY(:cases) AND at <= :at
 UNION ALL
-SELECT 'gap', r.source_case, g.kind, to_jsonb(g.ended_at IS NULL OR g.ended_at > :at), g.raised_at
-    FROM registry.gap_alarm g JOIN registry.referral r ON r.id = g.referral
-    WHERE r.source_case = ANY(:cases) AND g.kind <> 'NO_RECEIPT' AND g.raised_at <= :at
+SELECT 'gap', g.source_case, g.kind, to_jsonb(g.ended_at IS NULL OR g.ended_at > :at), g.raised_at
+    FROM registry.gap_alarm g WHERE g.source_case = ANY(:cases) AND g.kind <> 'NO_RECEIPT' AND g.raised_at <= :at
 UNION ALL
 SELECT 'decision', s.source_case, k.field,
     jsonb_build_object('value', k.value, 'claim', k.id, 'version', s.version, 'event_at', s.event_at), s.recorded_at

@@ -17,14 +17,16 @@ from uuid import UUID
 import orjson
 from sqlalchemy import RowMapping
 
-from case_registry.deadlines import midnight
+from case_registry.deadlines import over_after
 from case_registry.disputes import dispute_ref
 from case_registry.machines import REFERRAL
 from case_registry.source import Event, NotAllowed, Unknown
 from case_registry.told import BEIJING
 from foundation.unit_of_work import UnitOfWork
 from schemas.state_machine import IllegalMove
-from schemas.workdays import work_calendar
+
+ACT_AFTER_RETURN = 3
+"""Workdays within which the sender of a returned hand-over does something about it."""
 
 
 @cache
@@ -100,15 +102,16 @@ def send(uow: UnitOfWork, referral: UUID) -> list[Event]:
 def receipt(uow: UnitOfWork, referral: UUID, receipt_no: str) -> list[Event]:
     """The partner's system signed for it: the take-up clock (SV01) starts. Raises Unknown, NotAllowed."""
     row, state = _take(uow, referral, "receipt")
-    last, _ = work_calendar().provisional(uow.now.astimezone(BEIJING).date(), row["limit_days"])
+    over = over_after(uow.now, row["limit_days"])
     uow.execute(
         "UPDATE registry.referral SET state = :state, delivered_at = :now, receipt = :receipt, due_at = :due WHERE id = :id",
         state=state,
         now=uow.now,
         receipt=receipt_no,
-        due=midnight(last + timedelta(days=1)),
+        due=over,
         id=referral,
     )
+    last = over.astimezone(BEIJING).date() - timedelta(days=1)
     return [{**_event(row, "referral_delivered", referral), "due_on": last.isoformat()}]
 
 
@@ -140,6 +143,11 @@ def return_back(uow: UnitOfWork, referral: UUID, reason: str) -> list[Event]:
     if uow.now >= row["due_at"]:
         raise NotAllowed("the limit to return it has run out: take it up, or object to the supervisor")
     _end(uow, referral, state, reason)
+    uow.execute(
+        "UPDATE registry.referral SET act_by = :at WHERE id = :id",
+        at=over_after(uow.now, ACT_AFTER_RETURN),
+        id=referral,
+    )
     _edge(uow, row["source_case"], "returned", row["source_case"], str(referral))
     return [{**_event(row, "referral_returned", referral), "reason": reason}]
 

@@ -1,4 +1,4 @@
-"""The watch: lamps that change by time alone, reminders, hand-overs that fall between two agencies.
+"""The watch: lamps that change by time alone, reminders, provisional dates (hand-overs: `gaps`).
 
 Run often; it only does what is due. A lamp is logged at the instant it changed, not when the watch looked.
 """
@@ -6,7 +6,7 @@ Run often; it only does what is due. A lamp is logged at the instant it changed,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,11 +17,8 @@ from case_registry.lamps import changes
 from case_registry.source import Event
 from case_registry.told import BEIJING
 from foundation.unit_of_work import UnitOfWork
-from schemas.workdays import work_calendar
 
 BATCH = 2_000
-_NO_RECEIPT_AFTER = timedelta(hours=24)
-_NO_ACT_WORKDAYS = 3
 
 
 def light_lamps(uow: UnitOfWork, cases: Sequence[int] | None = None) -> list[Event]:
@@ -105,67 +102,6 @@ def settle_provisional(uow: UnitOfWork) -> int:
             clock_acts.set_limit(uow, row["id"], due, "LIMIT", "the calendar is published")
             settled += 1
     return settled
-
-
-def raise_gaps(uow: UnitOfWork) -> list[Event]:
-    """Raise one alarm for each hand-over that fell between two agencies; end those that were taken up."""
-    rows = uow.all(
-        "SELECT r.* FROM registry.referral r WHERE r.state IN ('SENT', 'DELIVERED', 'RETURNED')"
-        " ORDER BY r.drafted_at LIMIT :most",
-        most=BATCH,
-    )
-    events: list[Event] = []
-    for row in rows:
-        kind = _gap(uow, row)
-        if kind:
-            events += _raise(uow, row, kind)
-    uow.execute(
-        "UPDATE registry.gap_alarm g SET ended_at = :now, ended_why = lower(r.state) FROM registry.referral r"
-        " WHERE r.id = g.referral AND g.ended_at IS NULL AND ("
-        " r.state IN ('TAKEN_UP', 'LAPSED')"
-        " OR (g.kind = 'NO_RECEIPT' AND r.state <> 'SENT') OR (g.kind = 'NOT_TAKEN_UP' AND r.state <> 'DELIVERED'))",
-        now=uow.now,
-    )
-    return events
-
-
-def _gap(uow: UnitOfWork, row: RowMapping) -> str:
-    if row["state"] == "SENT":
-        return "NO_RECEIPT" if uow.now - row["sent_at"] >= _NO_RECEIPT_AFTER else ""
-    if row["state"] == "DELIVERED":
-        return "NOT_TAKEN_UP" if uow.now >= row["due_at"] else ""
-    over = _workdays_after(row["ended_at"], _NO_ACT_WORKDAYS)
-    if uow.now < over:
-        return ""
-    acted = uow.scalar(
-        "SELECT EXISTS (SELECT 1 FROM registry.statement WHERE source_case = :c AND recorded_at > :at)"
-        " OR EXISTS (SELECT 1 FROM registry.referral WHERE source_case = :c AND drafted_at > :at)",
-        c=row["source_case"],
-        at=row["ended_at"],
-    )
-    return "" if acted else "NO_ACT_AFTER_RETURN"
-
-
-def _workdays_after(at: datetime, count: int) -> datetime:
-    last, _ = work_calendar().provisional(at.astimezone(BEIJING).date(), count)
-    return deadlines.midnight(last + timedelta(days=1))
-
-
-def _raise(uow: UnitOfWork, row: RowMapping, kind: str) -> list[Event]:
-    made = uow.one(
-        "INSERT INTO registry.gap_alarm (id, referral, kind, raised_at) VALUES (:id, :r, :kind, :now)"
-        " ON CONFLICT DO NOTHING RETURNING id",
-        id=uow.new_id(),
-        r=row["id"],
-        kind=kind,
-        now=uow.now,
-    )
-    if made is None:
-        return []
-    # A missing receipt is a matter of transport: operators are told, officers are not.
-    name = "transport_alarm" if kind == "NO_RECEIPT" else "gap_alarm"
-    return [{"event": name, "kind": kind, "referral": row["id"], "from_agency": row["from_agency"],
-             "to_agency": row["to_agency"], "case": row["source_case"]}]  # fmt: skip
 
 
 def lamp_of_dispute(uow: UnitOfWork, disputes: Sequence[UUID]) -> dict[UUID, str]:

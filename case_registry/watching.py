@@ -6,6 +6,7 @@ from uuid import UUID
 
 from case_registry import watch
 from case_registry.board_counts import fold_counts
+from case_registry.gaps import watch_gaps
 from case_registry.refresh import refresh
 from case_registry.source import Event
 from foundation.unit_of_work import UnitOfWork
@@ -14,12 +15,12 @@ from foundation.unit_of_work import UnitOfWork
 def watch_deadlines(uow: UnitOfWork) -> list[Event]:
     """Do all that time alone makes due; safe to run as often as one likes. Returns events for the choreography.
 
-    Events: `lamp_changed`, `deadline_reminder`, `gap_alarm`, `transport_alarm`, and what follows for disputes.
+    Events: `lamp_changed`, `deadline_reminder`, `gap_alarm`, `transport_alarm`, `gap_ended`, and what follows for disputes.
     """
     fold_counts(uow)
     watch.settle_provisional(uow)
-    events = [*watch.light_lamps(uow), *watch.send_reminders(uow), *watch.raise_gaps(uow)]
-    cases = sorted({event["case"] for event in events})
+    events = [*watch.light_lamps(uow), *watch.send_reminders(uow), *watch_gaps(uow)]
+    cases = sorted({event["case"] for event in events if event["case"] is not None})
     named = watch.name_cases(uow, cases)
     for event in events:
         event.update(named.get(event.pop("case"), {}))

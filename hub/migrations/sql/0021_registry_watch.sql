@@ -63,6 +63,8 @@ CREATE TABLE registry.referral (
     delivered_at timestamptz,
     receipt      text,
     due_at       timestamptz,                          -- first instant after the take-up limit
+    act_by       timestamptz,                          -- returned: first instant at which the sender should have acted
+    settled      boolean NOT NULL DEFAULT false,       -- returned, and the sender has acted since: nothing left to watch
     ended_at     timestamptz,
     ended_by     text,
     ended_reason text,
@@ -70,21 +72,56 @@ CREATE TABLE registry.referral (
     CHECK (sent_by IS NULL OR sent_by <> drafted_by)
 );
 CREATE INDEX referral_by_case ON registry.referral (source_case);
-CREATE INDEX referral_running ON registry.referral (state) WHERE state IN ('SENT', 'DELIVERED', 'RETURNED');
+CREATE INDEX referral_sent ON registry.referral (sent_at) WHERE state = 'SENT';
+CREATE INDEX referral_delivered ON registry.referral (due_at) WHERE state = 'DELIVERED';
+CREATE INDEX referral_returned ON registry.referral (act_by) WHERE state = 'RETURNED' AND NOT settled;
 CREATE TRIGGER referral_moves BEFORE UPDATE ON registry.referral
     FOR EACH ROW EXECUTE FUNCTION exchange.guard_state_move('referral', 'state');
 
--- One alarm a referral and reason; it ends by take-up, recall or a new holder, not by a click.
+-- What a partner's list, or the comparison with it, says it handed over. `native_id`: the partner's own key;
+-- `message_id`: where only a message is known that never came.
+CREATE TABLE registry.listed_hand_over (
+    id          uuid PRIMARY KEY,
+    partner     text NOT NULL,
+    from_agency text NOT NULL,
+    to_agency   text NOT NULL,
+    native_id   text COLLATE "C" NOT NULL DEFAULT '',
+    message_id  text COLLATE "C" NOT NULL DEFAULT '',
+    said_on     date NOT NULL,                         -- the day on which it was handed over, as listed
+    list        text NOT NULL,
+    learnt_at   timestamptz NOT NULL,
+    due_at      timestamptz NOT NULL,                  -- first instant at which it should have arrived
+    settled_at  timestamptz,
+    settled_why text,
+    CHECK ((native_id = '') <> (message_id = '')),
+    UNIQUE (partner, to_agency, native_id, message_id, said_on)
+);
+CREATE INDEX listed_hand_over_open ON registry.listed_hand_over (due_at) WHERE settled_at IS NULL;
+
+-- One alarm a hand-over and reason; it ends by take-up, recall, an act or a new holder, not by a click. `about` names
+-- what it hangs on: a referral, an episode's closing, a line of a list. A line of a list may belong to no case here.
 CREATE TABLE registry.gap_alarm (
     id          uuid PRIMARY KEY,
-    referral    uuid NOT NULL REFERENCES registry.referral,
-    kind        text NOT NULL CHECK (kind IN ('NO_RECEIPT', 'NOT_TAKEN_UP', 'NO_ACT_AFTER_RETURN')),
+    kind        text NOT NULL CHECK (kind IN ('NO_RECEIPT', 'NOT_TAKEN_UP', 'NO_ACT_AFTER_RETURN', 'CLOSED_NOT_HANDED',
+                                              'LISTED_NOT_ARRIVED')),
+    about       text NOT NULL,
+    referral    uuid REFERENCES registry.referral,
+    listed      uuid REFERENCES registry.listed_hand_over,
+    source_case bigint REFERENCES registry.source_case,
+    sub_id      text COLLATE "C" NOT NULL DEFAULT '',
+    from_agency text NOT NULL,
+    to_agency   text NOT NULL,                         -- '' = the closing does not say
+    due_at      timestamptz NOT NULL,                  -- the instant from which it was a gap
     raised_at   timestamptz NOT NULL,
     ended_at    timestamptz,
     ended_why   text,
-    UNIQUE (referral, kind)
+    UNIQUE (about, kind)
 );
 CREATE INDEX gap_alarm_open ON registry.gap_alarm (raised_at) WHERE ended_at IS NULL;
+CREATE INDEX gap_alarm_by_case ON registry.gap_alarm (source_case);
+CREATE INDEX gap_alarm_by_referral ON registry.gap_alarm (referral);
+-- Episodes that ended with a word of their outcome: the watch looks through those that say "handed over".
+CREATE INDEX episode_ended ON registry.episode (upper(outcome), closed_on) WHERE NOT open AND outcome <> '';
 
 CREATE TABLE registry.factor (
     dispute      uuid PRIMARY KEY REFERENCES registry.dispute,
