@@ -5,8 +5,9 @@ choreography ("event", "case_id", "dispute", "mediation_number", …), the id of
 `schemas.findings.Refused` where it refuses; then nothing of it is kept. Cases are named by id, mediation number or
 dispute. Sums are whole fen. Acts that reach a rail take a `RailDesk` (keys and rails of this installation).
 
-agreement   open_escrow, request_subaccount, record_subaccount, void_agreement, replace_agreement, waive_instalment,
-            confirmation_applied, confirmation_result, enforcement_filed, enforced, note_withdrawal, resume
+agreement   open_escrow, lodge_agreement → enter_agreement (awaits_entry), request_subaccount, record_subaccount,
+            void_agreement, replace_agreement, waive_instalment, confirmation_applied, confirmation_result,
+            enforcement_filed, enforced, note_withdrawal, resume
 money in    take_advice (whatever a rail's folder read), take_statements, propose_split; import_sent_instruction
 orders      draft_order, draft_refund, draft_top_up, check_order, release_order, cancel_order, dispatch, give_up,
             close_returned
@@ -42,6 +43,7 @@ from escrow.holds import CourtDocument, take_court_document
 from escrow.inbound import carry, take_advice, take_reply
 from escrow.machines import MACHINES
 from escrow.orders import cancel_order, check_order, draft_order, draft_refund, draft_top_up, release_order
+from escrow.paper import awaits_entry, enter_agreement, lodge_agreement
 from escrow.performance import (
     confirmation_applied,
     confirmation_result,
@@ -98,6 +100,7 @@ __all__ = [
     "acts_of",
     "all_rails",
     "ask_now",
+    "awaits_entry",
     "cancel_order",
     "carry",
     "check_order",
@@ -118,6 +121,7 @@ __all__ = [
     "end_stop_by_rule",
     "enforced",
     "enforcement_filed",
+    "enter_agreement",
     "escrow_case",
     "escrow_detail",
     "find_case",
@@ -132,6 +136,7 @@ __all__ = [
     "list_decisions",
     "list_listed_items",
     "list_orders",
+    "lodge_agreement",
     "note_withdrawal",
     "open_escrow",
     "open_suspense",

@@ -103,6 +103,8 @@ def may_pay(uow: UnitOfWork, case: RowMapping, payee: str, decision: str) -> Non
         raise refuse("ILLEGAL_STATE", "agreement", "VOID", "an agreement in force")
     if case["state"] in CLOSED_STATES:
         raise refuse("ILLEGAL_STATE", "escrow.state", case["state"], "a funded case")
+    if case["paper"] and case["entered_at"] is None:
+        raise refuse("CONDITION_OPEN", "agreement", "on paper only", "the agreement as the office entered it")
     if case["needs_confirmation"] and case["confirmation"] != "CONFIRMED":
         raise refuse("CONDITION_OPEN", "judicial_confirmation", case["confirmation"], "CONFIRMED")
     if case["state"] in SHADOW:

@@ -75,6 +75,8 @@ def flags(uow: UnitOfWork, case: RowMapping, f: RowMapping) -> list[str]:
         found.append("SUSPENSE")
     return list(dict.fromkeys(found))
 
+    if case["paper"] and case["entered_at"] is None:
+        found.append("AGREEMENT_NOT_ENTERED")
 
 def _instalment_flags(uow: UnitOfWork, case: RowMapping) -> list[str]:
     rows = uow.all(

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from exchange_api import desk, disputes, evidence, office, payments, people, problem, sharing, subscriptions
+from exchange_api import desk, disputes, evidence, office, paper, payments, people, problem, sharing, subscriptions
 from exchange_api.guard import Guard
 from exchange_api.open_contract.door import OpenDoor
 from exchange_api.openapi_problems import document
@@ -33,6 +33,7 @@ def make_app(hub: Hub) -> FastAPI:
         people.router,
         disputes.router,
         office.router,
+        paper.router,
         payments.router,
         desk.router,
         evidence.router,

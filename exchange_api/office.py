@@ -106,6 +106,7 @@ class SignatureIn(Strict):
 
 class SignaturesIn(Strict):
     signatures: list[SignatureIn] = Field(min_length=1, max_length=70)
+    signed_on: date | None = Field(default=None, description="the day on a paper that is entered later")
 
 
 class ReasonIn(Strict):
@@ -181,7 +182,9 @@ def draft(matter_id: UUID, body: AgreementIn, uow: Work) -> dict[str, Any]:
 def sign(agreement_id: UUID, body: SignaturesIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, "mediator", "reviewer")
     signatures = tuple(mediation.Signature(**each.model_dump()) for each in body.signatures)
-    choreography.follow(uow, mediation.sign_agreement(uow, agreement_id, signatures))
+    choreography.follow(
+        uow, mediation.sign_agreement(uow, agreement_id, signatures, signed_on=body.signed_on)
+    )
     return {"id": str(agreement_id), "state": "SIGNED"}
 
 

@@ -32,12 +32,14 @@ def moved(uow: UnitOfWork, event: Event) -> None:
 
 
 def open_escrow(uow: UnitOfWork, event: Event) -> list[Event]:
-    """A signed agreement opens an escrow, or takes the place of the former terms."""
+    """A signed agreement opens an escrow, meets the one opened on its paper, or takes the place of the former terms."""
     terms = money_terms.terms_of(uow, event["matter"])
     if terms is None:
         return []
     if event.get("replaces"):
         return list(escrow.replace_agreement(uow, terms.mediation_number, terms).events)
+    if escrow.awaits_entry(uow, terms.mediation_number):
+        return list(escrow.enter_agreement(uow, terms).events)
     events = list(escrow.open_escrow(uow, terms).events)
     for rail_id in money_terms.account_rails():
         events += escrow.request_subaccount(uow, terms.mediation_number, rail_id).events

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from foundation.unit_of_work import UnitOfWork
 from mediation.machines import AGREEMENT, CONFIRMATION
@@ -14,6 +15,7 @@ from schemas.canonical import canonical_json, sha256_hex
 from schemas.findings import Finding, Refused
 
 MOST_INSTALMENTS = 120
+BEIJING = ZoneInfo("Asia/Shanghai")
 
 
 @dataclass(frozen=True)
@@ -138,19 +140,20 @@ def sign_agreement(
     signatures: tuple[Signature, ...],
     *,
     signed_at: datetime | None = None,
+    signed_on: date | None = None,
 ) -> list[dict[str, Any]]:
     """Sign: every applicant and respondent, the mediator, the committee's seal. Raises Refused, IllegalMove.
 
     A draft that replaces a signed agreement ends that one in the same step. ``signed_at`` only for old files
-    that are entered later; else it is signed now.
+    that are entered later; ``signed_on``: the day on a paper that is entered later; else it is signed now.
     """
-    at = signed_at or uow.now
     row = uow.one("SELECT * FROM mediation.agreement WHERE id = :id FOR UPDATE", id=agreement_id)
     if row is None:
         raise Refused(
             Finding("UNKNOWN_ORIGINAL", "agreement", str(agreement_id), "an agreement of this office")
         )
     AGREEMENT.next(row["state"], "sign")
+    at = signed_at or (_on_paper(uow, row["matter"], signed_on) if signed_on else uow.now)
     parties = uow.all(
         "SELECT key FROM mediation.matter_party WHERE matter = :id AND role IN ('applicant', 'respondent')",
         id=row["matter"],
@@ -175,6 +178,17 @@ def sign_agreement(
     events = _replaced(uow, row["matter"]) if row["replaces"] else move_matter(uow, row["matter"], "agree")
     signed = {"event": "agreement_signed", "matter": row["matter"], "agreement": agreement_id}
     return [*events, {**signed, "replaces": bool(row["replaces"])}]
+
+
+def _on_paper(uow: UnitOfWork, matter_id: UUID, day: date) -> datetime:
+    """Noon of the day on the paper: not before the matter was accepted, not in the future."""
+    accepted = uow.scalar("SELECT accepted_on FROM mediation.matter WHERE id = :id", id=matter_id)
+    today = uow.now.astimezone(BEIJING).date()
+    if not accepted <= day <= today:
+        raise Refused(
+            Finding("WRONG_DATE_ORDER", "signed_on", day.isoformat(), f"from {accepted} to {today}")
+        )
+    return min(uow.now, datetime.combine(day, time(12), BEIJING))
 
 
 def _replaced(uow: UnitOfWork, matter_id: UUID) -> list[dict[str, Any]]:

@@ -18,6 +18,10 @@ WITHIN_S = 3600
 def story(
     names: Annotated[list[str], typer.Argument(help="story names, or all")],
     seed: Annotated[int | None, typer.Option(help="rewrite names, sums, dates and ids by this seed")] = None,
+    swap: Annotated[
+        int | None,
+        typer.Option(help="this step's message arrives after the next one's; 0: each pair that may, in turn"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON line a step")] = False,
 ) -> None:
     """Exit 0 only if every step of every story matched."""
@@ -25,7 +29,7 @@ def story(
 
     running = running_copy(settings().var_dir)
     if running:
-        raise typer.Exit(_play(names, seed, as_json))
+        raise typer.Exit(_play(names, seed, swap, as_json))
     errors.print("nothing runs yet: starting what the story needs, and stopping it again")
     system = System(
         Options(with_airflow=False, var_dir=settings().var_dir, say=lambda text: errors.print(text))
@@ -33,13 +37,13 @@ def story(
     try:
         system.start()
         settings.cache_clear()
-        code = _play(names, seed, as_json)
+        code = _play(names, seed, swap, as_json)
     finally:
         system.stop()
     raise typer.Exit(code)
 
 
-def _play(names: list[str], seed: int | None, as_json: bool) -> int:
+def _play(names: list[str], seed: int | None, swap: int | None, as_json: bool) -> int:
     found = settings()
     command = [
         sys.executable, "-m", "sandbox.stories", *names,
@@ -50,6 +54,8 @@ def _play(names: list[str], seed: int | None, as_json: bool) -> int:
     ]  # fmt: skip
     if seed is not None:
         command += ["--seed", str(seed)]
+    if swap is not None:
+        command += ["--swap", str(swap)]
     if as_json:
         command.append("--json")
     return subprocess.run(command, cwd=ROOT, timeout=WITHIN_S).returncode

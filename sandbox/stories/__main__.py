@@ -15,6 +15,7 @@ from sandbox.stories.judge import find_dispute
 from sandbox.stories.pack import PACKS, Story, UnknownStory, load, story_folder, story_names
 from sandbox.stories.play import StepResult, as_dict, play
 from sandbox.stories.stand_ins import StandIns
+from sandbox.stories.swaps import swapped, swaps
 
 MOST_SEEDS = 10_000
 
@@ -27,18 +28,20 @@ def main() -> int:
     stand_ins = StandIns(options.stand_in)
     names = story_names() if options.names == ["all"] else options.names
     failed = 0
-    for name in names:
-        try:
-            story = _fresh(hub, name, options.seed)
-        except UnknownStory as unknown:
-            print(unknown, file=sys.stderr)
-            return 2
+    try:
+        runs = [(name, no) for name in names for no in _orders(name, swap=options.swap)]
+    except UnknownStory as unknown:
+        print(unknown, file=sys.stderr)
+        return 2
+    for name, no in runs:
+        story = _fresh(hub, name, options.seed)
+        story = swapped(story, no) if no else story
         if not options.json:
             print(f"— {story.id} {story.title}", flush=True)
         results = play(hub, stand_ins, story, partial(_report, story, as_json=options.json))
         failed += any(result.wrong for result in results)
     if not options.json:
-        print(f"{len(names) - failed} of {len(names)} stories matched at every step", flush=True)
+        print(f"{len(runs) - failed} of {len(runs)} stories matched at every step", flush=True)
     return 1 if failed else 0
 
 
@@ -49,11 +52,23 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--stand-in", action="append", required=True)
     parser.add_argument("--logins", required=True, help="JSON file: log-in name → password")
     parser.add_argument("--seed", type=int, default=None, help="rewrite names, sums, dates, ids by this seed")
+    parser.add_argument(
+        "--swap",
+        type=int,
+        help="this step's message arrives after the next one's; 0: each pair that may, in turn",
+    )
     parser.add_argument("--json", action="store_true")
     parser.add_argument(
         "--patience", type=float, default=0.0, help="seconds to wait at least, wherever it waits"
     )
     return parser.parse_args()
+
+
+def _orders(name: str, *, swap: int | None) -> list[int]:
+    """0 for a story as it is told; else the steps whose message is to come after the next one's."""
+    if swap is None:
+        return [0]
+    return [swap] if swap else list(swaps(_rewritten(story_folder(name), 0)))
 
 
 def _fresh(hub: HubApi, name: str, seed: int | None) -> Story:

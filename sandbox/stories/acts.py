@@ -21,16 +21,33 @@ ITSELF_WITHIN_S = 3.0
 
 
 def make_ready(stage: Stage, step: Step, before: datetime) -> None:
-    """What the story takes for granted before this step: a signed agreement wherever money is already expected."""
+    """What the story takes for granted before this step: a signed agreement wherever money is already expected.
+
+    Where the registry is to know of no dispute yet, the paper is at the escrow desk only; the office enters it before
+    the first step by which the registry knows.
+    """
     if find_act(step) is sign:
         return
     for key, expected in step.escrow.items():
         row = stage.story.disputes.get(key)
-        if row is None or expected["state"] in ("NONE",) or escrow_of(stage.hub, row)["state"] != "NONE":
+        if row is None or expected["state"] in ("NONE",):
             continue
+        known = step.stages.get(key, "NONE") != "NONE"
         signed_on = datetime.fromisoformat(f"{row.row['agreed_on']}T10:00:00").replace(tzinfo=step.at.tzinfo)
+        parts = [int(row.row["agreed_fen"])]
+        if key in stage.on_paper and known:
+            stage.set_clock(max(before, step.at - timedelta(minutes=5)))
+            stage.office.agree(row, parts, signed_on.date(), payee_accounts(stage, key), on_paper=True)
+            stage.on_paper.discard(key)
+            stage.notes.append("office: agreement entered")
+        if escrow_of(stage.hub, row)["state"] != "NONE":
+            continue
         stage.set_clock(max(before, min(signed_on, step.at - timedelta(minutes=5))))
-        stage.office.agree(row, [int(row.row["agreed_fen"])], signed_on.date(), payee_accounts(stage))
+        if known:
+            stage.office.agree(row, parts, signed_on.date(), payee_accounts(stage, key))
+        else:
+            stage.office.lodge(row, parts, signed_on.date())
+            stage.on_paper.add(key)
         learn_subaccount(stage, row)
         stage.notes.append("office: agreement signed")
 

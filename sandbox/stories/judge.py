@@ -18,6 +18,7 @@ FIGURES = (
     "refunded_fen",
     "suspense_fen",
 )
+PARENT = "_parent"  # what stands in suspense, for no case yet
 NO_ESCROW = {"state": "NONE", **dict.fromkeys(FIGURES, 0)}
 
 
@@ -32,9 +33,14 @@ class Seen:
     numbers: dict[str, str] = field(default_factory=dict)
 
 
-def look(hub: HubApi, story: Story) -> Seen:
-    """Read stage, holder, flags and escrow figures of every dispute of the story."""
+def look(hub: HubApi, story: Story, suspense_before: int = 0) -> Seen:
+    """Read stage, holder, flags and escrow figures of every dispute of the story.
+
+    ``suspense_before``: fen that stood in suspense before the story began.
+    """
     seen = Seen()
+    if any(PARENT in step.escrow for step in story.steps):
+        seen.escrow[PARENT] = {"suspense_fen": suspense(hub) - suspense_before}
     for key, row in story.disputes.items():
         found = find_dispute(hub, row)
         seen.stages[key], seen.holders[key] = found["stage"], found["holder"]
@@ -42,6 +48,11 @@ def look(hub: HubApi, story: Story) -> Seen:
         seen.flags |= set(found["flags"])
         seen.escrow[key] = escrow_of(hub, row)
     return seen
+
+
+def suspense(hub: HubApi) -> int:
+    """Fen in suspense now, over all credits that nobody could match."""
+    return sum(int(each["open_fen"]) for each in hub.get(READER, "/v1/suspense")["suspense"])
 
 
 def find_dispute(hub: HubApi, row: StoryDispute) -> dict[str, Any]:

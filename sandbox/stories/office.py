@@ -69,25 +69,40 @@ class Office:
             confirmed += 1
         return confirmed
 
+    def lodge(self, row: StoryDispute, parts: list[int], signed_on: date) -> None:
+        """The signed paper is at the escrow desk; the office has entered nothing yet."""
+        body = {
+            "mediation_number": row.mediation_number,
+            "cause": row.row["cause"],
+            "signed_on": signed_on.isoformat(),
+            "paper": "纸质协议，托管窗口收讫",
+            "parties": [
+                {name: each[name] or "" for name in ("key", "kind", "name", "id_number")}
+                for each in _parties(row)
+                if each["key"] in ("A1", "R1")
+            ],
+            "instalments": _instalments(parts, signed_on),
+        }
+        self._hub.post(CASHIER, "/v1/escrows", body)
+
     def agree(
-        self, row: StoryDispute, parts: list[int], signed_on: date, accounts: dict[str, dict[str, Any]]
-    ) -> dict[str, Any]:
-        """Sign an agreement of instalments ``parts`` (fen): the first due after ten days, then monthly."""
+        self, row: StoryDispute, parts: list[int], signed_on: date, accounts: dict[str, dict[str, Any]],
+        *, on_paper: bool = False, pairs: list[tuple[str, str]] | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Sign an agreement of instalments ``parts`` (fen): the first due after ten days, then monthly.
+
+        ``on_paper``: it was signed on that day before, and is entered now. ``pairs``: payer and payee of each part
+        where there are several, all due on one day.
+        """
         matter = self.accept(row)
         for name, account in accounts.items():
-            party = next((each for each in matter["parties"] if each["name"] == name), None)
+            party = next((each for each in matter["parties"] if name in (each["name"], each["key"])), None)
             if party:
                 self._hub.post(CLERK, f"/v1/matters/{matter['id']}/parties/{party['key']}/account", account)
-        instalments = [
-            {"no": no, "due_on": due.isoformat(), "fen": fen, "payer": "R1", "payee": "A1"}
-            for no, (fen, due) in enumerate(
-                zip(parts, _due_days(signed_on, len(parts)), strict=True), start=1
-            )
-        ]
         body = {
             "total_fen": sum(parts),
             "terms": f"被申请人分{len(parts)}期给付申请人人民币{Fen(sum(parts)).yuan_text()}元。",
-            "instalments": instalments,
+            "instalments": _between(parts, signed_on, pairs) if pairs else _instalments(parts, signed_on),
         }
         drafted = self._hub.post(MEDIATOR, f"/v1/matters/{matter['id']}/agreements", body)
         signers = [{"signer": each["key"], "name": each["name"]} for each in matter["parties"]]
@@ -95,7 +110,8 @@ class Office:
             {"signer": "mediator", "name": row.row["mediator"]},
             {"signer": "seal", "name": row.row["committee"], "method": "seal"},
         ]
-        self._hub.post(MEDIATOR, f"/v1/agreements/{drafted['id']}/signatures", {"signatures": signers})
+        signed = {"signatures": signers, **({"signed_on": signed_on.isoformat()} if on_paper else {})}
+        self._hub.post(MEDIATOR, f"/v1/agreements/{drafted['id']}/signatures", signed)
         found: dict[str, Any] = drafted
         return found
 
@@ -148,11 +164,14 @@ class Office:
         decision = self._hub.post(CASHIER, "/v1/payees", body)["decision"]
         self._hub.post(CHECKER, f"/v1/decisions/{decision}/confirm")
 
-    def split(self, parts: list[tuple[StoryDispute, int]]) -> None:
-        """A credit in suspense is shared out: proposed by the cashier, confirmed by a second person."""
+    def split(self, parts: list[tuple[StoryDispute, int]]) -> str:
+        """A credit in suspense is shared out: proposed by the cashier, confirmed by a second person.
+
+        Returns the account on which the money lies.
+        """
         total = sum(fen for _, fen in parts)
         lines = self._hub.get(CASHIER, "/v1/suspense")["suspense"]
-        line = next(each for each in lines if int(each["fen"]) == total)
+        line = next(each for each in lines if int(each["open_fen"]) == total)
         body = {
             "line": line["line"],
             "parts": [{"mediation_number": row.mediation_number, "fen": fen} for row, fen in parts],
@@ -160,6 +179,7 @@ class Office:
         }
         decision = self._hub.post(CASHIER, "/v1/suspense/splits", body)["decision"]
         self._hub.post(CHECKER, f"/v1/decisions/{decision}/confirm")
+        return str(line["account"])
 
     def _approve(self, order: dict[str, Any]) -> dict[str, Any]:
         order = self._sign(order, CHECKER, "check")
@@ -194,6 +214,22 @@ def _parties(row: StoryDispute) -> list[dict[str, Any]]:
                 }
             )
     return made
+
+
+def _instalments(parts: list[int], signed_on: date) -> list[dict[str, Any]]:
+    days = _due_days(signed_on, len(parts))
+    return [
+        {"no": no, "due_on": due.isoformat(), "fen": fen, "payer": "R1", "payee": "A1"}
+        for no, (fen, due) in enumerate(zip(parts, days, strict=True), start=1)
+    ]
+
+
+def _between(parts: list[int], signed_on: date, pairs: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    due = (signed_on + timedelta(days=FIRST_DUE_DAYS)).isoformat()
+    return [
+        {"no": no, "due_on": due, "fen": fen, "payer": payer, "payee": payee}
+        for no, (fen, (payer, payee)) in enumerate(zip(parts, pairs, strict=True), start=1)
+    ]
 
 
 def _due_days(signed_on: date, count: int) -> list[date]:

@@ -21,7 +21,10 @@ class UnknownStory(Exception):
 
 @dataclass(frozen=True)
 class Step:
-    """One step as the pack states it; ``content`` is the message file's bytes, empty when it names none."""
+    """One step as the pack states it; ``content`` is the message file's bytes, empty when it names none.
+
+    ``judged``: False where only what comes after the next step is stated.
+    """
 
     no: int
     at: datetime
@@ -35,6 +38,7 @@ class Step:
     holder: str
     flags: frozenset[str]
     escrow: dict[str, dict[str, Any]]
+    judged: bool = True
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,8 @@ class Story:
     steps: tuple[Step, ...]
     disputes: dict[str, StoryDispute]
     folder: Path = field(default_factory=Path)
+    # dispute → party's key (or N1 depositary, T1 third person, A12 the second account of A1) → account
+    accounts: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
 
 
 def story_names() -> list[str]:
@@ -101,7 +107,7 @@ def load(folder: Path, disputes_csv: Path) -> Story:
         for key in told["disputes"]
     }
     steps = tuple(_step(folder, each) for each in told["steps"])
-    return Story(told["id"], told["title"], steps, disputes, folder)
+    return Story(told["id"], told["title"], steps, disputes, folder, told.get("accounts", {}))
 
 
 def _people(cell: str) -> tuple[tuple[str, str], ...]:

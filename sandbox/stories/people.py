@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sandbox.stories import messages
 from sandbox.stories.learning import learn_subaccount, payee_accounts, row_of
-from sandbox.stories.pack import Step
+from sandbox.stories.money_acts import find_money_act
+from sandbox.stories.pack import Step, StoryDispute
 
 if TYPE_CHECKING:
     from sandbox.stories.play import Stage
@@ -19,8 +21,10 @@ OPERATOR = "operator1"
 
 def sign(stage: Stage, step: Step) -> list[str]:
     row = row_of(stage, step)
-    parts = messages.sums(step.action)
-    stage.office.agree(row, parts, step.at.date(), payee_accounts(stage))
+    pairs = re.findall(r"([A-Z]\d) to ([A-Z]\d)", step.action)
+    stage.office.agree(
+        row, messages.sums(step.action), step.at.date(), payee_accounts(stage, row.id), pairs=pairs
+    )
     return []
 
 
@@ -53,8 +57,17 @@ def split_credit(stage: Stage, step: Step) -> list[str]:
         for key, told in step.escrow.items()
         if key in stage.story.disputes
     ]
-    stage.office.split([(row, fen) for row, fen in parts if fen])
+    shared = [(row, fen) for row, fen in parts if fen]
+    account = stage.office.split(shared)
+    bank = next(each.sender for each in stage.story.steps if each.sender in stage.stand_ins.partners)
+    stage.after += [partial(_move, stage, bank, account, row, fen) for row, fen in shared]
     return []
+
+
+def _move(stage: Stage, bank: str, account: str, row: StoryDispute, fen: int) -> None:
+    """The bank moves to a case's sub-account what came for it elsewhere, so that its books are clean after the story."""
+    told = {"from": account, "to": learn_subaccount(stage, row), "fen": fen, "text": "调账"}
+    stage.stand_ins.order(bank, move=told)
 
 
 def time_passes(stage: Stage, step: Step) -> list[str]:
@@ -129,4 +142,7 @@ ACTS: tuple[tuple[str, Callable[[Any, Step], list[str]]], ...] = (
 
 
 def find_act(step: Step) -> Callable[[Any, Step], list[str]] | None:
+    found = find_money_act(step)
+    if found is not None:
+        return found
     return next((act for words, act in ACTS if step.action and re.search(words, step.action)), None)

@@ -44,7 +44,13 @@ class Stage:
     swaps: dict[str, str] = field(default_factory=dict)  # a number in the story → the number really given
     held: set[tuple[str, str]] = field(default_factory=set)  # (partner, operation) whose calls wait
     told: dict[str, int] = field(default_factory=dict)  # partner → last line of its books before the step
+    on_paper: set[str] = field(default_factory=set)  # disputes whose agreement the office has not entered yet
     notes: list[str] = field(default_factory=list)
+    suspense_before: int = 0
+    after: list[Callable[[], None]] = field(default_factory=list)  # done when the story is over
+    learnt: dict[str, str] = field(
+        default_factory=dict
+    )  # what a partner gave out, such as its new certificate
     message_id: str = ""
     sent: tuple[Step, messages.HubMessage, int] | None = (
         None  # a message of the hub that waits at its partner
@@ -75,6 +81,7 @@ def play(
     """Play all steps; stops after the first step that does not match. Clocks are released at the end."""
     stage = Stage(hub, stand_ins, Office(hub), story)
     results: list[StepResult] = []
+    stage.suspense_before = judge.suspense(hub)
     try:
         _statements(stage, "manual")
         before = story.steps[0].at - timedelta(days=400)
@@ -85,6 +92,8 @@ def play(
             if result.wrong:
                 break
             before = step.at
+        for each in stage.after:
+            each()
     finally:
         _statements(stage, "auto")
         for partner in stand_ins.partners:
@@ -97,6 +106,7 @@ def play(
 def _statements(stage: Stage, night: str) -> None:
     """Where the story brings the bank's night statements itself, the stand-in must not make its own."""
     banks = {step.sender for step in stage.story.steps if b"BkToCstmrStmt" in step.content}
+    banks |= {step.sender for step in stage.story.steps if "the bank's day ends" in step.action}
     for bank in banks:
         stage.stand_ins.order(bank, settings={"night": night})
 
@@ -114,9 +124,9 @@ def _step(stage: Stage, step: Step, before: datetime, later: tuple[Step, ...]) -
     except Exception as error:  # the story fails at this step, and says why
         wrong.append(f"{type(error).__name__}: {error}")
     seen = judge.Seen()
-    if not wrong:
+    if not wrong and step.judged:
         matched = wait_for(lambda: _matches(stage, step), STEP_PATIENCE_S)
-        seen = matched or judge.look(stage.hub, stage.story)
+        seen = matched or judge.look(stage.hub, stage.story, stage.suspense_before)
         wrong += [] if matched else judge.differences(step, seen)
     return StepResult(
         no=step.no,
@@ -132,7 +142,7 @@ def _step(stage: Stage, step: Step, before: datetime, later: tuple[Step, ...]) -
 
 
 def _matches(stage: Stage, step: Step) -> judge.Seen | None:
-    seen = judge.look(stage.hub, stage.story)
+    seen = judge.look(stage.hub, stage.story, stage.suspense_before)
     return None if judge.differences(step, seen) else seen
 
 
