@@ -35,18 +35,28 @@ def take_advice(uow: UnitOfWork, rail_id: str, advice: ReturnAdvice) -> Result:
     if attempt["case_id"] is not None:
         ledger.lock_case(uow, attempt["case_id"])
     stored = uow.execute(
-        "INSERT INTO escrow.return_advice (rail, return_id, attempt, fen, code, text, received_at) VALUES"
-        " (:rail, :return_id, :attempt, :fen, :code, :text, :at) ON CONFLICT (rail, return_id) DO NOTHING",
+        "INSERT INTO escrow.return_advice (rail, return_id, attempt, fen, code, text, received_at, proved_by) VALUES"
+        " (:rail, :return_id, :attempt, :fen, :code, :text, :at, :credit) ON CONFLICT (rail, return_id) DO NOTHING",
         rail=rail_id, return_id=advice.return_id, attempt=attempt["id"], fen=int(advice.amount), code=advice.reason_code,
-        text=advice.reason, at=uow.now,
+        text=advice.reason, at=uow.now, credit=(credit := _credited(uow, attempt["order_id"])),
     )  # fmt: skip
-    if stored.rowcount == 0:
+    if stored.rowcount == 0 or credit is not None:
         return Result(id=attempt["case_id"])
     told = case_state.event(
         uow, attempt["case_id"], "RETURN_ANNOUNCED", number=advice.number, fen=int(advice.amount), code=advice.reason_code,
         reason=advice.reason, order_id=attempt["order_id"], short=advice.amount < attempt["fen"],
     )  # fmt: skip
     return Result([told], attempt["case_id"])
+
+
+def _credited(uow: UnitOfWork, order_id: UUID | None) -> UUID | None:
+    """The credit of this order's return, where it came before it was announced."""
+    found: UUID | None = uow.scalar(
+        "SELECT e.line FROM escrow.entry e WHERE e.order_id = :id AND e.kind IN ('RETURN', 'RETURN_PARKED')"
+        " AND NOT EXISTS (SELECT 1 FROM escrow.return_advice r WHERE r.proved_by = e.line) LIMIT 1",
+        id=order_id,
+    )
+    return found
 
 
 def take_return(uow: UnitOfWork, line: RowMapping, attempt: RowMapping) -> Placed:

@@ -51,6 +51,14 @@ def test_returns_are_announced_proved_and_paid_again(world: World, case: UUID) -
     assert (world.case(case)["flags"], world.figures(case)) == ([], ("COMPLETED", 0, 0, 0, 10000, 0))
 
 
+def test_an_announcement_after_its_credit_announces_nothing(world: World, case: UUID) -> None:
+    """Messages of one bank may overtake each other: what was credited is not awaited again."""
+    paid_order(world, case)
+    world.notice(world.line("SD1", 10000, our_number="H1I1", returned="AC01"))
+    assert returned(world, "H1I1", 10000).events == []
+    assert (world.case(case)["flags"], world.figures(case)[0]) == (["RETURNED"], "FUNDED")
+
+
 def test_a_smaller_return_is_parked_until_two_persons_take_it(world: World, case: UUID) -> None:
     order = paid_order(world, case)
     world.notice(world.line("SD1", 9990, our_number="H1I1", returned="AC04"))
