@@ -9,7 +9,7 @@ from pathlib import Path
 from schemas.money import Fen
 
 # Figures after a flag's name that are sums in fen; every other is a count or an ordinal.
-FEN_FLAGS = frozenset({"HOLD", "OVERLAP", "EXCESS", "RELEASES_HELD"})
+FEN_FLAGS = frozenset({"HOLD", "OVERLAP", "EXCESS", "RECOVERY", "RELEASES_HELD"})
 
 
 @cache

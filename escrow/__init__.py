@@ -13,7 +13,8 @@ orders      draft_order, draft_refund, draft_top_up, check_order, release_order,
             close_returned
 worker      claim_to_send, claim_asks, claim_subaccounts → carry (no database) → take_reply; record_outcome, ask_now
 holds       take_court_document, place_stop, place_stop_by_rule, end_stop, end_stop_by_rule
-two persons propose_split, propose_payee, propose_short_return, propose_settlement, propose_fee → confirm_decision
+two persons propose_split, propose_payee, propose_deposit, propose_short_return, propose_settlement, propose_fee → confirm_decision
+afterwards  note_notice, end_deposit (提存), move_recovery (追回)
 time        watch_instalments, reconcile_day, seal_day, prove
 looking     has_case, acts_of, escrow_case, escrow_detail, order_detail, sent_instruction, places_of, the lists, suspense_fen
 """
@@ -30,6 +31,7 @@ from escrow.cases import (
 )
 from escrow.decisions import (
     confirm_decision,
+    propose_deposit,
     propose_fee,
     propose_payee,
     propose_settlement,
@@ -37,6 +39,7 @@ from escrow.decisions import (
     propose_split,
     reject_decision,
 )
+from escrow.deposits import end_deposit, note_notice
 from escrow.desk import RailDesk, known_order, last_statement
 from escrow.dispatch import Claim, ask_now, claim_asks, claim_subaccounts, claim_to_send, dispatch, give_up
 from escrow.holds import CourtDocument, take_court_document
@@ -68,6 +71,7 @@ from escrow.queries import (
 )
 from escrow.rails import Advice, Incoming, Rail, Reply, all_rails
 from escrow.reconcile import last_day_over, reconcile_day
+from escrow.recoveries import move_recovery
 from escrow.register import import_sent_instruction, sent_instruction
 from escrow.results import Event, Result, acts_of
 from escrow.returns import close_returned
@@ -117,6 +121,7 @@ __all__ = [
     "draft_order",
     "draft_refund",
     "draft_top_up",
+    "end_deposit",
     "end_stop",
     "end_stop_by_rule",
     "enforced",
@@ -137,6 +142,8 @@ __all__ = [
     "list_listed_items",
     "list_orders",
     "lodge_agreement",
+    "move_recovery",
+    "note_notice",
     "note_withdrawal",
     "open_escrow",
     "open_suspense",
@@ -146,6 +153,7 @@ __all__ = [
     "place_stop",
     "place_stop_by_rule",
     "places_of",
+    "propose_deposit",
     "propose_fee",
     "propose_payee",
     "propose_settlement",

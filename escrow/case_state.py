@@ -155,3 +155,12 @@ def current_instalments(uow: UnitOfWork, case_id: UUID) -> list[RowMapping]:
             id=case_id,
         )
     )
+
+
+def remind(uow: UnitOfWork, case_id: UUID, kind: str, key: str, **more: object) -> list[Event]:
+    """Say a thing of a case once: the event, or nothing when it was said under this key before."""
+    new = uow.execute(
+        "INSERT INTO escrow.reminder VALUES (:case, :kind, :key, :at) ON CONFLICT DO NOTHING",
+        case=case_id, kind=kind, key=key, at=uow.now,
+    )  # fmt: skip
+    return [event(uow, case_id, kind, **more)] if new.rowcount else []

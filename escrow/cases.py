@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from escrow import case_state, ledger, stops
+from escrow import case_state, ledger, recoveries, stops
 from escrow.desk import RailDesk, custody_of
 from escrow.results import Result, refuse, said
 from escrow.terms import AgreementTerms, check_terms
@@ -152,7 +152,8 @@ def _request_number(case_id: UUID, rail_id: str) -> str:
 
 def void_agreement(uow: UnitOfWork, case: UUID | str, reason: str, document: str) -> Result:
     """The parties cancelled the agreement in writing, or it was set aside: no more releases; money goes back to its
-    source by refund orders. Raises Refused DOCUMENT_REQUIRED, ILLEGAL_STATE when it is void already."""
+    source by refund orders, and what was paid is owed back by whom it was paid to. Raises Refused DOCUMENT_REQUIRED,
+    ILLEGAL_STATE when it is void already."""
     case_id = find_case(uow, case)
     row = ledger.lock_case(uow, case_id)
     if row["void_at"] is not None:
@@ -166,6 +167,7 @@ def void_agreement(uow: UnitOfWork, case: UUID | str, reason: str, document: str
     )
     result = Result([case_state.event(uow, case_id, "AGREEMENT_VOID", reason=text)], case_id)
     result.add(stops.place(uow, case_id, "AGREEMENT_VOID", "RELEASES_HELD", text))
+    result.events += recoveries.reckon(uow, case_id)
     return result
 
 

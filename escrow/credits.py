@@ -6,12 +6,12 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping
 
-from escrow import case_state, freezes, ledger, suspense
+from escrow import case_state, freezes, ledger, recoveries, suspense
 from escrow.line_rows import Placed
 from escrow.machines import SHADOW
 from escrow.results import Event
+from escrow.same_name import same_name
 from foundation.unit_of_work import UnitOfWork
-from schemas.identifiers import normalise_name
 
 
 def to_case(uow: UnitOfWork, line: RowMapping) -> Placed:
@@ -27,17 +27,20 @@ def fund(uow: UnitOfWork, case_id: UUID, line: RowMapping, fen: int) -> list[Eve
     """What follows when money reaches a case: its source is noted, freezes take theirs, instalments and state follow."""
     case = ledger.lock_case(uow, case_id)
     late = case["state"] in SHADOW
-    third = not _payer_known(uow, case, line)
+    recovery = recoveries.of_credit(uow, case_id, line) if case["void_at"] is not None else None
+    third = recovery is None and not _payer_known(uow, case, line)
+    funding = uow.new_id()
     uow.execute(
         "INSERT INTO escrow.funding VALUES (:id, :case, :line, :fen, :account, :name, :third, :late, :at)",
-        id=uow.new_id(), case=case_id, line=line["id"], fen=fen, account=line["other_account"], name=line["other_name"],
+        id=funding, case=case_id, line=line["id"], fen=fen, account=line["other_account"], name=line["other_name"],
         third=third, late=late, at=uow.now,
     )  # fmt: skip
     if late:
         uow.execute(
             "UPDATE escrow.escrow_case SET late_fen = late_fen + :fen WHERE id = :id", fen=fen, id=case_id
         )
-    events = freezes.fill(uow, case_id)
+    events = recoveries.receive(uow, recovery, funding, fen) if recovery is not None else []
+    events += freezes.fill(uow, case_id)
     events += case_state.allocate(uow, case_id)
     events += case_state.move_if_allowed(uow, case_id, "credit")
     f = case_state.figures(uow, case_id)
@@ -63,13 +66,6 @@ def _payer_known(uow: UnitOfWork, case: RowMapping, line: RowMapping) -> bool:
     return any(
         line["other_account"] in row["accounts"] or same_name(line["other_name"], row["name"]) for row in rows
     )
-
-
-def same_name(shown: str, known: str) -> bool:
-    """Whether a name on a statement may be this one: equal, or masked with the same visible part."""
-    told, ours = normalise_name(shown), normalise_name(known)
-    visible = told.split("*")[0]
-    return told == ours or ("*" in told and bool(visible) and ours.startswith(visible))
 
 
 def to_suspense(uow: UnitOfWork, line: RowMapping) -> Placed:

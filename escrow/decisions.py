@@ -9,7 +9,20 @@ from uuid import UUID
 import orjson
 from sqlalchemy import RowMapping
 
-from escrow import assigning, breaks, case_state, cases, freezes, ledger, returns, stops, suspense, words
+from escrow import (
+    assigning,
+    breaks,
+    case_state,
+    cases,
+    deposits,
+    freezes,
+    ledger,
+    returns,
+    seats,
+    stops,
+    suspense,
+    words,
+)
 from escrow.desk import RailDesk
 from escrow.line_rows import PLACE
 from escrow.results import Event, Result, need_role, refuse, said
@@ -59,33 +72,32 @@ def propose_split(uow: UnitOfWork, line_id: UUID, parts: list[tuple[UUID | str, 
 def propose_payee(
     uow: UnitOfWork, case: UUID | str, seat: str, new: PartyTerms, reason: str, document: str
 ) -> Result:
-    """Propose that another person takes a payee's seat (heir, assignee, notary for a deposit), or that the same person
-    is paid to another account; `document`: the paper. Raises Refused DOCUMENT_REQUIRED, PAYEE_NOT_AGREED."""
+    """Propose that another person takes a payee's seat (heir, assignee), or that the same person is paid to another
+    account; `document`: the paper. Raises Refused DOCUMENT_REQUIRED, PAYEE_NOT_AGREED."""
     case_id = cases.find_case(uow, case)
     said(document, "document", "DOCUMENT_REQUIRED", "the paper that shows the right")
-    said(new.name, "payee.name", expected="a name")
-    if not new.accounts or any(not account.number.strip() for account in new.accounts):
-        raise refuse("FIELD_MISSING", "payee.accounts", "", "an account to be paid to")
-    _seat(uow, case_id, seat)
-    body = {
-        "seat": seat,
-        "name": new.name,
-        "kind": new.kind,
-        "id_number": new.id_number,
-        "accounts": [vars(a) for a in new.accounts],
-    }
+    body = seats.proposed(uow, case_id, seat, new)
     return _propose(uow, "PAYEE", f"{case_id}/{seat}", body, reason, document, case_id)
 
 
-def _seat(uow: UnitOfWork, case_id: UUID, seat: str) -> RowMapping:
-    row = uow.one(
-        "SELECT p.* FROM escrow.party p JOIN escrow.escrow_case c ON c.id = p.case_id AND c.version = p.version"
-        " WHERE p.case_id = :case AND p.key = :key AND p.role = 'PAYEE' AND p.active",
-        case=case_id, key=seat,
-    )  # fmt: skip
-    if row is None:
-        raise refuse("PAYEE_NOT_AGREED", "payee", seat, "a payee of the agreement")
-    return row
+def propose_deposit(
+    uow: UnitOfWork,
+    case: UUID | str,
+    seat: str,
+    ground: str,
+    depositary: PartyTerms,
+    reason: str,
+    document: str,
+) -> Result:
+    """Propose a deposit 提存: a depositary (notary office, with its account) is paid in the payee's place, because he
+    REFUSES, is NOT_FOUND, has DIED with nobody named to act for him, or has lost his capacity (NO_CAPACITY; Civil Code
+    570). `document`: the depositary's decision. Raises Refused CODE_UNKNOWN, DOCUMENT_REQUIRED, PAYEE_NOT_AGREED."""
+    case_id = cases.find_case(uow, case)
+    if ground not in deposits.GROUNDS:
+        raise refuse("CODE_UNKNOWN", "ground", ground, ", ".join(deposits.GROUNDS))
+    said(document, "document", "DOCUMENT_REQUIRED", "the depositary's decision to take the deposit")
+    body = {**seats.proposed(uow, case_id, seat, depositary), "ground": ground}
+    return _propose(uow, "DEPOSIT", f"{case_id}/{seat}", body, reason, document, case_id)
 
 
 def propose_short_return(uow: UnitOfWork, order_id: UUID, reason: str) -> Result:
@@ -143,6 +155,7 @@ def confirm_decision(
     _decide(uow, decision_id, "CONFIRMED")
     acts: dict[str, Callable[[UnitOfWork, RailDesk, RowMapping], list[Event]]] = {
         "SPLIT": _split, "PAYEE": _payee, "SHORT_RETURN": _short_return, "SETTLE": _settle, "FEE": _fee,
+        "DEPOSIT": _deposit,
     }  # fmt: skip
     return Result(acts[row["kind"]](uow, desk, row), decision_id)
 
@@ -182,32 +195,19 @@ def _split(uow: UnitOfWork, desk: RailDesk, row: RowMapping) -> list[Event]:
 
 
 def _payee(uow: UnitOfWork, desk: RailDesk, row: RowMapping) -> list[Event]:
-    """The new person takes the seat; orders to the old one that have not left are stopped, new ones need approval."""
     body, case_id = row["body"], row["case_id"]
-    old = _seat(uow, case_id, body["seat"])
-    uow.execute("UPDATE escrow.party SET active = false WHERE id = :id", id=old["id"])
-    party_id = uow.new_id()
-    uow.execute(
-        "INSERT INTO escrow.party (id, case_id, version, key, role, kind, name, id_number, since, document)"
-        " VALUES (:id, :case, :version, :key, 'PAYEE', :kind, :name, :id_number, :at, :document)",
-        id=party_id, case=case_id, version=old["version"], key=old["key"], kind=body["kind"], name=body["name"],
-        id_number=body["id_number"], at=uow.now, document=row["document"],
-    )  # fmt: skip
-    cases.add_accounts(uow, party_id, body["accounts"])
-    events = [
-        case_state.event(
-            uow, case_id, "PAYEE_REPLACED", seat=old["key"], payee=body["name"], before=old["name"]
-        )
-    ]
-    for order in uow.all(
-        "SELECT id FROM escrow.payment_order WHERE case_id = :case AND payee = :key AND purpose = 'COMPENSATION'"
-        " AND state IN ('DRAFTED', 'CHECKED', 'RELEASED')",
-        case=case_id,
-        key=old["key"],
-    ):
-        events += stops.halt(uow, order["id"], "收款人已更换")
-    events += stops.end(uow, case_id, "PAYEE_DEAD", row["document"], old["key"]).events
-    return events
+    old, _, events = seats.give(uow, case_id, body, row["document"])
+    deposits.drop(uow, old["id"])
+    return events + stops.end(uow, case_id, "PAYEE_DEAD", row["document"], old["key"]).events
+
+
+def _deposit(uow: UnitOfWork, desk: RailDesk, row: RowMapping) -> list[Event]:
+    body, case_id = row["body"], row["case_id"]
+    old, new, events = seats.give(uow, case_id, body, row["document"])
+    events.append(
+        deposits.record(uow, case_id, old["key"], old["id"], new, body["ground"], row["document"], row["id"])
+    )
+    return events + stops.end(uow, case_id, "PAYEE_DEAD", row["document"], old["key"]).events
 
 
 def _short_return(uow: UnitOfWork, desk: RailDesk, row: RowMapping) -> list[Event]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from sqlalchemy import RowMapping
 
-from escrow import case_state, freezes, holds, ledger
+from escrow import case_state, freezes, holds, ledger, recoveries
 from escrow.line_rows import Placed, unposted
 from foundation.unit_of_work import UnitOfWork
 from schemas.case_numbers import normalise_case_number
@@ -79,18 +81,20 @@ def reverse_credit(uow: UnitOfWork, line: RowMapping) -> Placed:
                 ledger.Grounds(line=line["id"], custody=line["custody"]))  # fmt: skip
     if case_id is None:
         return Placed("POSTED", "REVERSAL")
-    _take_back_funding(uow, line, original)
+    taken_back = _take_back_funding(uow, line, original)
     events = [case_state.event(uow, case_id, "CREDIT_REVERSED", fen=fen), *case_state.allocate(uow, case_id)]
+    events += recoveries.reversed_credit(uow, original["id"], taken_back)
     return Placed(
         "POSTED", "REVERSAL", case_id, events=[*events, *case_state.move_if_allowed(uow, case_id, "reversal")]
     )
 
 
-def _take_back_funding(uow: UnitOfWork, line: RowMapping, original: RowMapping) -> None:
+def _take_back_funding(uow: UnitOfWork, line: RowMapping, original: RowMapping) -> UUID:
+    funding = uow.new_id()
     uow.execute(
         "INSERT INTO escrow.funding SELECT :id, case_id, :line, -:fen, payer_account, payer_name, third_party, late, :at"
         " FROM escrow.funding WHERE line = :original AND case_id = :case",
-        id=uow.new_id(), line=line["id"], fen=line["fen"], at=uow.now, original=original["id"], case=original["case_id"],
+        id=funding, line=line["id"], fen=line["fen"], at=uow.now, original=original["id"], case=original["case_id"],
     )  # fmt: skip
     late = uow.scalar("SELECT late FROM escrow.funding WHERE line = :line", line=original["id"])
     if late:
@@ -99,6 +103,7 @@ def _take_back_funding(uow: UnitOfWork, line: RowMapping, original: RowMapping) 
             fen=line["fen"],
             id=original["case_id"],
         )
+    return funding
 
 
 def undo_unposted(uow: UnitOfWork, line: RowMapping) -> Placed | None:

@@ -185,6 +185,34 @@ RECON_BREAK = StateMachine(
     final=frozenset({"CLOSED"}),
 )
 
+# A deposit 提存 with a depositary (Civil Code 570–574): what is proved paid to it counts as performance.
+DEPOSIT = StateMachine(
+    name="deposit",
+    initial="DECIDED",
+    moves=(
+        *_branch("DECIDED", "reckon", ("some", "PLACED"), ("", "DECIDED")),
+        *_branch("PLACED", "reckon", ("some", "PLACED"), ("", "DECIDED")),
+        Move("DECIDED", "drop", "DROPPED", effect="another person takes the seat"),
+        Move("PLACED", "claim", "CLAIMED", "document", "the payee took it"),
+        Move("PLACED", "take_back", "TAKEN_BACK", "document", "574: waived, or he owes the payer himself"),
+    ),
+    final=frozenset({"DROPPED", "CLAIMED", "TAKEN_BACK"}),
+)
+
+# What a payee has to give back after the agreement was set aside (Civil Code 157).
+RECOVERY = StateMachine(
+    name="recovery",
+    initial="OPEN",
+    moves=(
+        *(m for s in ("OPEN", "PART", "RECOVERED")
+          for m in _branch(s, "reckon", ("full", "RECOVERED"), ("part", "PART"), ("", "OPEN"))),
+        *_branch("FILED", "reckon", ("full", "RECOVERED"), ("", "FILED")),
+        *(Move(s, "file", "FILED", "document", "suit or enforcement") for s in ("OPEN", "PART")),
+        *(Move(s, "waive", "WAIVED", "document", "the payer asks no more") for s in ("OPEN", "PART", "FILED")),
+    ),
+    final=frozenset({"WAIVED"}),
+)  # fmt: skip
+
 MACHINES: tuple[StateMachine, ...] = (
-    ESCROW, PAYMENT_ORDER, PAYMENT_OUTCOME, INSTALMENT, JUDICIAL_CONFIRMATION, FREEZE, DECISION, RECON_BREAK,
+    ESCROW, PAYMENT_ORDER, PAYMENT_OUTCOME, INSTALMENT, JUDICIAL_CONFIRMATION, FREEZE, DECISION, RECON_BREAK, DEPOSIT, RECOVERY,
 )  # fmt: skip

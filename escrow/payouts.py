@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping
 
-from escrow import breaks, case_state, ledger, stops
+from escrow import breaks, case_state, deposits, ledger, recoveries, stops
 from escrow.desk import RailDesk, custody_ledger
 from escrow.line_rows import Placed, unposted
 from escrow.results import Event
@@ -175,6 +175,8 @@ def _told(uow: UnitOfWork, order: RowMapping, line: RowMapping) -> list[Event]:
     moves = case_state.move_if_allowed(
         uow, case_id, "proof" if order["purpose"] == "COMPENSATION" else "refund_proof"
     )
+    if order["purpose"] == "COMPENSATION":
+        moves = [*deposits.reckon(uow, order, line["booked_on"]), *moves, *recoveries.reckon(uow, case_id)]
     return [told, *moves, *close_down(uow, case_id)]
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping
 
-from escrow import case_state, ledger, stops
+from escrow import case_state, deposits, ledger, stops
 from escrow.cases import find_case
 from escrow.machines import JUDICIAL_CONFIRMATION, SHADOW
 from escrow.results import Event, Result, beijing_day, need_role, refuse, said
@@ -37,6 +37,7 @@ def watch_instalments(uow: UnitOfWork, limit: int = 2000) -> Result:
             result.events += _watch_one(uow, case, instalment, today)
     result.add(_watch_confirmation(uow, today))
     result.add(_watch_freezes(uow, today))
+    result.add(deposits.watch(uow))
     return result
 
 
@@ -46,7 +47,7 @@ def _watch_one(uow: UnitOfWork, case: RowMapping, row: RowMapping, today: date) 
         return []  # a default before this one: what is left fell due with it, or is the court's matter
     left = int(row["fen"]) - int(row["paid_fen"])
     if state in ("DUE", "PART_PAID") and today <= row["due_on"] <= today + REMIND_BEFORE_DUE:
-        events += _remind(
+        events += case_state.remind(
             uow,
             case["id"],
             "INSTALMENT_DUE_SOON",
@@ -95,14 +96,6 @@ def _default(uow: UnitOfWork, case: RowMapping, row: RowMapping) -> list[Event]:
     return [defaulted, *events]
 
 
-def _remind(uow: UnitOfWork, case_id: UUID, kind: str, key: str, **more: object) -> list[Event]:
-    new = uow.execute(
-        "INSERT INTO escrow.reminder VALUES (:case, :kind, :key, :at) ON CONFLICT DO NOTHING",
-        case=case_id, kind=kind, key=key, at=uow.now,
-    )  # fmt: skip
-    return [case_state.event(uow, case_id, kind, **more)] if new.rowcount else []
-
-
 def _watch_confirmation(uow: UnitOfWork, today: date) -> Result:
     """Remind of the joint application at days 20 and 27; after day 30 it is too late."""
     result = Result()
@@ -114,7 +107,7 @@ def _watch_confirmation(uow: UnitOfWork, today: date) -> Result:
     for row in rows:
         for day in CONFIRMATION_REMINDERS:
             if row["signed_on"] + timedelta(days=day) <= today <= row["signed_on"] + CONFIRMATION_LIMIT:
-                result.events += _remind(uow, row["id"], "CONFIRMATION_REMINDER", str(day), day=day)
+                result.events += case_state.remind(uow, row["id"], "CONFIRMATION_REMINDER", str(day), day=day)
         if today > row["signed_on"] + CONFIRMATION_LIMIT:
             ledger.lock_case(uow, row["id"])
             uow.execute(
@@ -136,11 +129,11 @@ def _watch_freezes(uow: UnitOfWork, today: date) -> Result:
         until, no = row["until_on"], row["document_no"]
         due = [days for days in FREEZE_WARNINGS if until - timedelta(days=days) <= today <= until]
         for days in due:
-            result.events += _remind(
+            result.events += case_state.remind(
                 uow, row["case_id"], "FREEZE_ENDS_SOON", f"{no}/{until}/{days}", document_no=no, until=until
             )
         if today > until:
-            result.events += _remind(
+            result.events += case_state.remind(
                 uow, row["case_id"], "FREEZE_END_PASSED", f"{no}/{until}/passed", document_no=no, until=until
             )
     return result

@@ -21,6 +21,8 @@ _TABLES = {
     "freeze": ("freeze", "state"),
     "decision": ("decision", "state"),
     "recon_break": ("recon_break", "state"),
+    "deposit": ("deposit", "state"),
+    "recovery": ("recovery", "state"),
 }
 
 

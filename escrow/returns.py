@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping
 
-from escrow import breaks, case_state, credits, freezes, ledger
+from escrow import breaks, case_state, credits, deposits, freezes, ledger, recoveries
 from escrow.line_rows import Placed, unposted
 from escrow.rails import ReturnAdvice
 from escrow.results import Event, Result, refuse, said
@@ -138,6 +138,8 @@ def settle(uow: UnitOfWork, order: RowMapping, fen: int, line: RowMapping | None
         *freezes.fill(uow, case_id),
         *case_state.allocate(uow, case_id),
         *case_state.move_if_allowed(uow, case_id, "return"),
+        *deposits.reckon(uow, order),
+        *recoveries.reckon(uow, case_id),
     ]
 
 

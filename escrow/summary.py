@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping
 
+from escrow import deposits, recoveries
 from escrow.case_state import figures
 from foundation.unit_of_work import UnitOfWork
 
@@ -58,6 +59,7 @@ def flags(uow: UnitOfWork, case: RowMapping, f: RowMapping) -> list[str]:
     """What an officer must see, each as one word with its number where it has one."""
     case_id = case["id"]
     found = [*_instalment_flags(uow, case), *_order_flags(uow, case_id), *_hold_flags(uow, case_id)]
+    found += [*deposits.flags(uow, case_id), *recoveries.flags(uow, case_id)]
     if case["late_fen"] > 0:
         found.append("LATE_MONEY")
     if case["split_missing"]:
@@ -73,10 +75,10 @@ def flags(uow: UnitOfWork, case: RowMapping, f: RowMapping) -> list[str]:
     )
     if hinted is not None:
         found.append("SUSPENSE")
-    return list(dict.fromkeys(found))
-
     if case["paper"] and case["entered_at"] is None:
         found.append("AGREEMENT_NOT_ENTERED")
+    return list(dict.fromkeys(found))
+
 
 def _instalment_flags(uow: UnitOfWork, case: RowMapping) -> list[str]:
     rows = uow.all(
@@ -168,6 +170,10 @@ def escrow_detail(uow: UnitOfWork, ref: UUID | str) -> dict[str, Any]:
         " WHERE b.case_id = :id ORDER BY p.seen_at DESC LIMIT 100",
         "ledger": "SELECT * FROM escrow.v_ledger WHERE case_id = :id ORDER BY at, entry, account LIMIT 2000",
         "decisions": "SELECT * FROM escrow.decision WHERE case_id = :id ORDER BY proposed_at DESC LIMIT 200",
+        "deposits": "SELECT d.*, p.name AS payee_name, q.name AS depositary_name FROM escrow.deposit d JOIN escrow.party p"
+        " ON p.id = d.payee JOIN escrow.party q ON q.id = d.depositary WHERE d.case_id = :id ORDER BY d.decided_at",
+        "recoveries": "SELECT r.*, p.key AS seat, p.name FROM escrow.recovery r JOIN escrow.party p ON p.id = r.party"
+        " WHERE r.case_id = :id ORDER BY r.opened_at, r.id",
         "breaks": "SELECT * FROM escrow.v_break WHERE case_id = :id ORDER BY found_at DESC LIMIT 200",
         "listed": "SELECT * FROM escrow.v_listed_item WHERE case_id = :id",
     }

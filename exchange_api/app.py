@@ -7,7 +7,20 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from exchange_api import desk, disputes, evidence, office, paper, payments, people, problem, sharing, subscriptions
+from exchange_api import (
+    desk,
+    disputes,
+    evidence,
+    office,
+    paper,
+    payment_acts,
+    payments,
+    people,
+    problem,
+    sharing,
+    subscriptions,
+    trust,
+)
 from exchange_api.guard import Guard
 from exchange_api.open_contract.door import OpenDoor
 from exchange_api.openapi_problems import document
@@ -33,11 +46,13 @@ def make_app(hub: Hub) -> FastAPI:
         people.router,
         disputes.router,
         office.router,
-        paper.router,
         payments.router,
+        paper.router,
+        payment_acts.router,
         desk.router,
         evidence.router,
         subscriptions.router,
+        trust.router,
         sharing.router,
     ):
         app.include_router(each)

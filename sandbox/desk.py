@@ -96,7 +96,8 @@ class Desk:
         `fault_answer` is the partner's own way of saying that it failed.
         """
         fault = self.faults.take(partner, "serve", operation)
-        wait_out(fault)
+        late = fault is not None and fault.point == "late"
+        wait_out(None if late else fault)
         with self.books.transaction():
             if fault and fault.kind == "http_500":
                 answer = Answer(500, b"Internal Server Error", "text/plain", verdict="FAULT")
@@ -111,6 +112,7 @@ class Desk:
         response = Response(
             answer.body, answer.status, media_type=answer.content_type, headers=answer.headers
         )
+        wait_out(fault if late else None)
         return break_answer(response, fault)
 
     def _write_down(

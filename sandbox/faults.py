@@ -25,7 +25,7 @@ KINDS = (
     "http_500",
 )
 DIRECTIONS = ("serve", "push")
-POINTS = ("before", "after")
+POINTS = ("before", "after", "late")
 MAX_DELAY_S = 60.0
 BREAK_HEADER = "x-sandbox-break"
 
@@ -35,7 +35,7 @@ class Fault:
     """`direction` serve = in our answers to the hub, push = in our calls of the hub.
 
     `point` says whether a call's effect has happened when it breaks ("after", the default of reset and half_answer)
-    or not ("before").
+    or not ("before"). A `delay` waits before the call is worked, with "late" before its answer only.
     """
 
     kind: str

@@ -142,8 +142,9 @@ def _report(bank: Bank, told: Told) -> Any:
 
 def _close_day(bank: Bank, told: Told) -> Any:
     slip = Slip(
-        tuple(told.maybe("omit") or ()), tuple(told.maybe("double") or ()), told.number("skip_numbers", 0)
-    )
+        tuple(told.maybe("omit") or ()), tuple(told.maybe("double") or ()), told.number("skip_numbers", 0),
+        tuple(told.maybe("cut") or ()), told.text("account", ""),
+    )  # fmt: skip
     today = bank.clock.beijing().date().isoformat()
     day = date.fromisoformat(told.text("day", "") or told.text("date", today))
     return {"statements": bank.notices.close_day(day, told.text("encoding", ""), slip)}
@@ -174,5 +175,6 @@ ACTS: dict[str, Act] = {
     "close_day": _close_day,
     "resend": lambda bank, told: {"due": bank.post.resend(told.maybe_number("seq"))},
     "settings": _settings,
-    "rotate_key": lambda bank, _: {"keyId": bank.keys.rotate()},
+    "restate": lambda bank, told: bank.notices.restate(told.text("account")),
+    "rotate_key": lambda bank, _: {"keyId": bank.keys.rotate(), "certificate": bank.keys.certificate()},
 }

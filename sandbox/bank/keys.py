@@ -36,6 +36,11 @@ class Keys:
         self._books.put(PARTNER, "key", "number", int(self._books.get(PARTNER, "key", "number") or 1) + 1)
         return self.own()[0]
 
+    def certificate(self) -> str:
+        """The certificate of the pair in use, as PEM: what the bank sends its partners on a change."""
+        self.own()
+        return (self._folder / "certs" / "bank.crt").read_text("ascii")
+
     def hub(self) -> Certificate | None:
         """The certificate of the hub's link key (`hub_certs/bank_link.crt`), read anew so that it may change."""
         return handed_certificate(self._folder / "hub_certs" / "bank_link.crt")

@@ -196,11 +196,17 @@ class Ledger:
         return f"SVC{used[0] + 1:07d}"
 
     def lines(
-        self, *, entry: int | None = None, account: str | None = None, unstated_to: str = ""
-    ) -> list[Line]:
-        """Lines of an entry, or of an account (only those that no statement has yet, up to a day, when given)."""
+        self, *, entry: int | None = None, account: str | None = None, unstated_to: str = "",
+        statement_no: int | None = None,
+    ) -> list[Line]:  # fmt: skip
+        """Lines of an entry, or of an account (only those that no statement has yet, up to a day, or those of one
+        statement, when given)."""
         clauses, values = [], []
-        for column, wanted in (("p.entry=?", entry), ("p.account=?", account)):
+        for column, wanted in (
+            ("p.entry=?", entry),
+            ("p.account=?", account),
+            ("p.statement_no=?", statement_no),
+        ):
             if wanted is not None:
                 clauses.append(column)
                 values.append(wanted)

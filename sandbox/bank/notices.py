@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -21,11 +21,17 @@ MAX_NIGHTS = 400  # a clock that jumps further than this is caught up with only 
 
 @dataclass(frozen=True)
 class Slip:
-    """Mistakes asked for in a night's statements: references left out or told twice, numbers skipped."""
+    """Mistakes asked for in a night's statements: references left out or told twice, numbers skipped.
+
+    `cut`: references booked after the cut-off: not in this day's statement nor its balance, but in the next one's,
+    under that one's day. `account`: the slip is in this account's statement only.
+    """
 
     omit: tuple[str, ...] = ()
     double: tuple[str, ...] = ()
     skip_numbers: int = 0
+    cut: tuple[str, ...] = ()
+    account: str = ""
 
 
 class Notices:
@@ -90,11 +96,48 @@ class Notices:
         made = []
         with self._books.transaction():
             for account in self._ledger.accounts():
+                slipped = (slip or Slip()) if not slip or slip.account in ("", account.number) else Slip()
                 lines = self._ledger.lines(account=account.number, unstated_to=day.isoformat())
+                lines = self._after_the_cut(lines, day, slipped)
                 idle = account.kind != "ESC" or account.stated_to >= day.isoformat()
                 if lines or not idle:
-                    made.append(self._state(account, day, lines, encoding, slip or Slip()))
+                    made.append(self._state(account, day, lines, encoding, slipped))
         return made
+
+    def _after_the_cut(self, lines: list[Line], day: date, slip: Slip) -> list[Line]:
+        """The day's lines without those cut off; those that the day before cut off stand under this day."""
+        cut = [line for line in lines if line.ref in slip.cut and line.biz_date == day.isoformat()]
+        for line in cut:
+            self._books.put(P, "cut", f"{line.account}/{line.entry}", True)
+        return [
+            replace(line, biz_date=day.isoformat())
+            if self._books.get(P, "cut", f"{line.account}/{line.entry}")
+            else line
+            for line in lines
+            if line not in cut
+        ]
+
+    def restate(self, number: str) -> dict[str, Any]:
+        """The last statement of an account once more, put right: same number and balances, a new id."""
+        account = self._ledger.need(number)
+        with self._books.transaction() as db:
+            kept = db.execute(
+                "SELECT * FROM bank_statement WHERE account=? AND number=?", (number, account.statement_no)
+            ).fetchone()
+            if kept is None:
+                raise BadOrder(f"no statement of {number} yet")
+            lines = self._ledger.lines(account=number, statement_no=account.statement_no)
+            msg_id = f"OQS{self._books.next_number(P, 'camt.053'):06d}"
+            at = datetime.combine(date.fromisoformat(kept["biz_date"]), NIGHT, BEIJING)
+            balances = [
+                Balance("OPBD", kept["opening_fen"], kept["biz_date"]),
+                Balance("CLBD", kept["closing_fen"], kept["biz_date"]),
+            ]
+            document = iso_accounts.statement(
+                msg_id, account.statement_no, at, (number, account.kind), balances, lines
+            )
+            seq = self._post.put(profile.CAMT_053, xml_bytes(document), at=at)
+        return {"account": number, "number": account.statement_no, "seq": seq, "message_id": msg_id}
 
     def _state(
         self, account: Account, day: date, lines: list[Line], encoding: str, slip: Slip

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sandbox.stories.play import Stage
 
 GIVEN_WITHIN_S = 15.0
+PARTIES = ("A1", "A2", "A3", "R1", "R2")
 
 
 def row_of(stage: Stage, step: Step) -> StoryDispute:
@@ -43,9 +44,15 @@ def learn_numbers(stage: Stage, step: Step, order: dict[str, Any]) -> None:
         stage.swaps[told] = order["number"]
 
 
-def payee_accounts(stage: Stage) -> dict[str, dict[str, Any]]:
-    """Accounts of payees as the office writes them down: those of the story's own payment messages, first wins."""
-    found: dict[str, dict[str, Any]] = {}
+def payee_accounts(stage: Stage, dispute: str = "") -> dict[str, dict[str, Any]]:
+    """Accounts as the office writes them down, by name: those of the story's own payment messages, first wins; and
+    those that the story states, by the party's key (of one dispute, where it has several)."""
+    found: dict[str, dict[str, Any]] = {
+        key: {name: value for name, value in account.items() if name != "kind"}
+        for own, accounts in stage.story.accounts.items()
+        for key, account in accounts.items()
+        if dispute in ("", own) and key in PARTIES
+    }
     for step in stage.story.steps:
         if step.sender != "hub" or not step.content:
             continue

@@ -23,7 +23,7 @@ class UnknownStory(Exception):
 class Step:
     """One step as the pack states it; ``content`` is the message file's bytes, empty when it names none.
 
-    ``judged``: False where only what comes after the next step is stated.
+    ``judged``: False where only what comes after the next step is stated. ``late``: it comes after a later one.
     """
 
     no: int
@@ -39,6 +39,7 @@ class Step:
     flags: frozenset[str]
     escrow: dict[str, dict[str, Any]]
     judged: bool = True
+    late: bool = False
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,17 @@ class StandIns:
         body = {"kind": "hold", "operation": operation, "times": 1}
         self._call("POST", f"{self._home[partner]}/control/faults/{partner}", json=body)
 
+    def fault(self, partner: str, **order: Any) -> None:
+        """Order a fault: kind, operation, point, seconds, times."""
+        self._call("POST", f"{self._home[partner]}/control/faults/{partner}", json=order)
+
+    def tell(self, partner: str, order: dict[str, Any]) -> dict[str, Any]:
+        """Let the partner send a message that it makes by itself, once; what it was answered."""
+        found: dict[str, Any] = self._call(
+            "POST", f"{self._home[partner]}/control/emit/{partner}", json=order
+        )
+        return found
+
     def release(self, partner: str, operation: str = "") -> None:
         """Let held calls go: those of one operation, or all."""
         self._call("POST", f"{self._home[partner]}/control/release/{partner}?operation={operation}", json={})

@@ -24,6 +24,8 @@ TABLES = {
     "freeze": ("freeze", "state"),
     "decision": ("decision", "state"),
     "recon_break": ("recon_break", "state"),
+    "deposit": ("deposit", "state"),
+    "recovery": ("recovery", "state"),
 }
 
 
@@ -107,13 +109,43 @@ def _row(world: World, machine: str) -> UUID:
         world.notice(world.line(PARENT, 700), account=PARENT)
         line = world.look(lambda uow: escrow.open_suspense(uow))[0]["line"]
         return world.act(CASHIER, lambda uow: escrow.propose_split(uow, line, [(case, 700)], "说明")).id
+    if machine in ("deposit", "recovery"):
+        return _afterwards(world, case, machine)
     world.notice(world.line("SD1", 5, "DBIT"))
     return world.look(lambda uow: uow.scalar("SELECT id FROM escrow.recon_break"))
 
 
+def _afterwards(world: World, case: UUID, machine: str) -> UUID:
+    """A deposit that was decided, or a recovery that was opened."""
+    import escrow
+    from foundation.actors import SYSTEM
+    from tests.escrow.world import CASHIER, CHECKER, HOUSE
+
+    if machine == "deposit":
+        notary = escrow.PartyTerms("A1", "PAYEE", "瓯栖县公证处", kind="organisation",
+                                   accounts=(escrow.PayAccount(HOUSE, "99N", "瓯栖县公证处", kind="card"),))  # fmt: skip
+        made = world.act(
+            CASHIER,
+            lambda uow: escrow.propose_deposit(uow, case, "A1", "NOT_FOUND", notary, "x", "提存决定书"),
+        )
+        world.act(CHECKER, lambda uow: escrow.confirm_decision(uow, world.desk, made.id))
+    else:
+        order = world.approve(world.draft(case, 10000))
+        world.send(order)
+        world.paid(order)
+        world.act(SYSTEM, lambda uow: escrow.void_agreement(uow, case, "撤销", "判决书"))
+    return UUID(str(world.look(lambda uow: uow.scalar(f"SELECT id FROM escrow.{machine}"))))
+
+
 def _force(engine: Engine, table: str, column: str, row: UUID, state: str) -> None:
     """Put a row into a state without the guards: only the owner of the tables can switch triggers off."""
-    more = ", close_document = 'x'" if table == "recon_break" else ""
+    full = "fen" if state == "RECOVERED" else "0"
+    kept = "1" if state in ("PLACED", "CLAIMED", "TAKEN_BACK") else "0"
+    more = {
+        "recon_break": ", close_document = 'x'",
+        "recovery": f", end_document = 'x', got_fen = {full}",
+        "deposit": f", end_document = 'x', fen = {kept}",
+    }.get(table, "")
     with engine.begin() as conn:
         conn.execute(text("SET LOCAL session_replication_role = replica"))
         conn.execute(
