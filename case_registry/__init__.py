@@ -51,6 +51,14 @@ from case_registry.source import (
     Unknown,
 )
 from case_registry.state_hash import rebuilt_hash, state_hash
+from case_registry.supervision import act as supervise
+from case_registry.supervision import draft as draft_supervision
+from case_registry.supervision_reading import supervision_case, supervision_cases, supervision_times
+from case_registry.supervision_rules import PROOF as SUPERVISION_PROOF
+from case_registry.supervision_rules import SIDE as SUPERVISION_SIDE
+from case_registry.supervision_rules import codes as supervision_codes
+from case_registry.supervision_rules import levels as supervision_levels
+from case_registry.supervision_watch import draft_at_once
 from case_registry.watching import after_act as _after_act
 from case_registry.watching import watch_deadlines
 from case_registry.where import cases_by_partner, disputes_of, parked_count, whereabouts_of
@@ -61,6 +69,8 @@ from schemas.claims import JsonValue
 __all__ = [
     "BOARD_CHANGED",
     "MACHINES",
+    "SUPERVISION_PROOF",
+    "SUPERVISION_SIDE",
     "DisputeRef",
     "Event",
     "Filters",
@@ -84,7 +94,9 @@ __all__ = [
     "dispute",
     "dispute_ref",
     "disputes_of",
+    "draft_at_once",
     "draft_referral",
+    "draft_supervision",
     "escrow_summary",
     "extend_clock",
     "factor_list",
@@ -114,6 +126,12 @@ __all__ = [
     "split_off",
     "state_hash",
     "strike_off_factor",
+    "supervise",
+    "supervision_case",
+    "supervision_cases",
+    "supervision_codes",
+    "supervision_levels",
+    "supervision_times",
     "suspend_clock",
     "take_up_referral",
     "timeline",

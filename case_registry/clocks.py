@@ -142,7 +142,12 @@ def sync_clocks(uow: UnitOfWork, asked: Sequence[Asked]) -> list[Synced]:
         if stored
         else []
     )
-    present = {(r["source_case"], r["sub_id"], r["rule"], r["started_at"]): r for r in rows}
+    # A supervision case's clocks follow its own acts; episodes say nothing about them.
+    present = {
+        (r["source_case"], r["sub_id"], r["rule"], r["started_at"]): r
+        for r in rows
+        if r["supervision"] is None
+    }
     with_clocks = {r["source_case"] for r in rows}
     opening: list[tuple[int, Wanted]] = []
     stops: list[tuple[RowMapping, str]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from case_registry.supervision_machine import SUPERVISION_CASE
 from schemas.state_machine import Move, StateMachine
 
 REFERRAL = StateMachine(
@@ -62,4 +63,4 @@ CLOCK = StateMachine(
         Move("STOPPED", "reopen", "RUNNING", "the fact that stopped it was taken back"),
     ),
 )
-MACHINES = (REFERRAL, PROPOSAL, CONFLICT, CLOCK)
+MACHINES = (REFERRAL, PROPOSAL, CONFLICT, CLOCK, SUPERVISION_CASE)

@@ -9,6 +9,7 @@ from case_registry.board_counts import fold_counts
 from case_registry.gaps import watch_gaps
 from case_registry.refresh import refresh
 from case_registry.source import Event
+from case_registry.supervision_watch import watch_supervision
 from foundation.unit_of_work import UnitOfWork
 
 
@@ -26,7 +27,7 @@ def watch_deadlines(uow: UnitOfWork) -> list[Event]:
         event.update(named.get(event.pop("case"), {}))
     concerned: set[UUID] = {row["dispute_id"] for row in named.values() if row["dispute_id"]}
     concerned |= {row["dispute"] for row in uow.all(_DUE_FACTORS, now=uow.now, most=watch.BATCH)}
-    return [*events, *refresh(uow, sorted(concerned))]
+    return [*events, *refresh(uow, sorted(concerned)), *watch_supervision(uow)]
 
 
 _DUE_FACTORS = """
