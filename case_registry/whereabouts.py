@@ -217,7 +217,9 @@ def _handed(held: Sequence[Held]) -> bool:
 SIGNS: dict[str, Callable[[Sequence[Held], Outside], bool]] = {
     "no_episode": lambda held, _: not held,
     "enforcement_open": _running("ENFORCEMENT"),
-    "escrow_completed": lambda _, outside: outside.escrow_state == "COMPLETED",
+    "escrow_completed": lambda _, outside: (
+        outside.escrow_state == "COMPLETED" and not (outside.escrow or {}).get("void")
+    ),
     "notices_told": lambda _, outside: outside.notices_owed == 0,
     "agreement": lambda held, _: bool(agreement_episodes(held)),
     "suit_after_agreement_open": lambda held, _: _suit_after(held, still_open=True),

@@ -14,6 +14,7 @@ from escrow.machines import PAYMENT_OUTCOME
 
 Source = Literal["REPLY", "QUERY", "REPORT", "NOTICE", "PERSON", "HUB"]
 HOUR = timedelta(hours=1)
+ON_ITS_WAY = ("ACCEPTED", "IN_PROCESS")
 ASK_CEILING = timedelta(days=15)  # deadlines ES04: then a person decides; never a failure by time
 
 
@@ -42,6 +43,8 @@ def judge(current: str | None, said: str, source: Source) -> Verdict:
     allowed = any(
         m.state == (current or "NONE") and m.event == "say" and m.next == said for m in PAYMENT_OUTCOME.moves
     )
+    if current == "DONE" and said in ON_ITS_WAY and source != "QUERY":
+        return Verdict(current, applied=False)  # a word of the way that came late: it has arrived since
     if not allowed:
         return Verdict(current, applied=False, ask=source != "QUERY", contradicts=True)
     return Verdict(said, applied=True, ask=said == "UNKNOWN")

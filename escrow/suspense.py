@@ -20,7 +20,8 @@ _CANDIDATES = (
     " AND ({sign}) ORDER BY c.created_at DESC LIMIT 50) AND f.agreed_fen > f.balance_fen + f.released_fen"
 )
 _BY_SIGN = (
-    "c.agreed_fen = :fen OR length(split_part(c.mediation_number, '〕', 2)) >= 6"
+    "c.agreed_fen = :fen OR EXISTS (SELECT 1 FROM escrow.instalment i WHERE i.case_id = c.id AND i.version = c.version"
+    " AND i.state IN ('DUE', 'PART_PAID', 'OVERDUE') AND i.fen - i.paid_fen = :fen) OR length(split_part(c.mediation_number, '〕', 2)) >= 6"
     " AND position(split_part(c.mediation_number, '〕', 2) IN :text) > 0"
     " OR EXISTS (SELECT 1 FROM escrow.party p LEFT JOIN escrow.pay_account a ON a.party = p.id WHERE p.case_id = c.id"
     " AND p.version = c.version AND p.role = 'PAYER' AND (p.name = :name OR a.number = :account AND :account <> ''"

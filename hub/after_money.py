@@ -23,6 +23,8 @@ def summarise(uow: UnitOfWork, mediation_number: str) -> list[Event]:
     summary = {
         name: value for name, value in whole.items() if name in ("state", "flags") or name.endswith("_fen")
     }
+    if whole["void_at"] is not None:
+        summary["void"] = True  # what was paid under it closes no dispute
     return list(case_registry.escrow_summary(uow, refs[0].id, summary))
 
 

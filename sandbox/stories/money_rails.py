@@ -60,6 +60,13 @@ def carry_out(stage: Stage, step: Step, match: re.Match[str]) -> list[str]:
     return []
 
 
+def moves(stage: Stage, step: Step, match: re.Match[str]) -> list[str]:
+    """What came on the escrow account for a case goes to the case's own."""
+    told = {"to": learn_subaccount(stage, row_of(stage, step)), "fen": fen_of(match["sum"]), "text": "调账"}
+    stage.stand_ins.order(rail_of(step), move=told)
+    return []
+
+
 def give_back(stage: Stage, step: Step, match: re.Match[str]) -> list[str]:
     stage.stand_ins.order(rail_of(step), **{"return": {"e2e": _number(stage, step)}})
     return []
@@ -139,20 +146,25 @@ def late_answer(stage: Stage, step: Step, match: re.Match[str]) -> list[str]:
 
 _BAD: dict[str, dict[str, Any]] = {
     "for another merchant": {"app_id": "2021000000000009"},
-    "for another payment": {"out_biz_no": "OQAL999999999999"},
     "with a forged signature": {"sign": "bad"},
     "of another sum": {"trans_amount": "0.01"},
 }
 
 
 def bad_notice(stage: Stage, step: Step, match: re.Match[str]) -> list[str]:
-    """A notice that must not be believed: whatever it says, it is not answered `success`."""
-    changed = {key: value for key, value in _BAD[match["what"]].items() if key != "out_biz_no"}
-    told = stage.stand_ins.tell(
-        rail_of(step), {"out_biz_no": _number(stage, step), "apply": False, "status": "SUCCESS", **changed}
-    )
+    """A notice that must not be believed: one that is not for us, or not from the gateway, is not answered `success`; one
+    that is rightly signed and says something else than we sent is stored, answered, and an alarm."""
+    alarms = _alarms(stage)
+    order = {"out_biz_no": _number(stage, step), "apply": False, "status": "SUCCESS", **_BAD[match["what"]]}
+    told = stage.stand_ins.tell(rail_of(step), order)
     stage.notes.append(f"answered {str(told.get('reply'))[:40]!r}")
+    if "alarm" in step.action:
+        return [] if wait_for(lambda: _alarms(stage) > alarms, WITHIN_S) else ["no alarm"]
     return ["the hub took it: success"] if told.get("verdict") == "success" else []
+
+
+def _alarms(stage: Stage) -> int:
+    return len(stage.hub.get(OPERATOR, "/v1/alarms")["alarms"])
 
 
 def repeat_notice(stage: Stage, step: Step, match: re.Match[str]) -> list[str]:

@@ -11,7 +11,19 @@ from functools import partial
 from fastapi.routing import APIRoute
 
 from benchmarks.result import KEYS
-from exchange_api import desk, disputes, evidence, office, payments, people, sharing, subscriptions
+from exchange_api import (
+    desk,
+    disputes,
+    evidence,
+    office,
+    paper,
+    payment_acts,
+    payments,
+    people,
+    sharing,
+    subscriptions,
+    trust,
+)
 from hub import choreography, migrate
 from schemas.state_machine import StateMachine
 from tests.docs.rows import code, table
@@ -93,7 +105,10 @@ def what_follows() -> str:
 
 def rest() -> str:
     rows = []
-    for module in (people, disputes, office, payments, desk, evidence, sharing, subscriptions):
+    modules = (
+        people, disputes, office, payments, payment_acts, paper, desk, trust, evidence, sharing, subscriptions,
+    )  # fmt: skip
+    for module in modules:
         for route in module.router.routes:
             assert isinstance(route, APIRoute)
             rows.extend((method, code(route.path), route.summary) for method in sorted(route.methods))
@@ -108,7 +123,18 @@ def words(group: str) -> str:
     return table(["code", "中文", "in English"], rows)
 
 
+def hard_cases() -> str:
+    """Cases that court escrow offices name, and the stories that play them."""
+    with (ROOT / "sandbox" / "stories" / "hard_cases.csv").open(encoding="utf-8", newline="") as file:
+        rows = [
+            (row["zh"], row["case"], ", ".join(code(each) for each in row["stories"].split()))
+            for row in csv.DictReader(file)
+        ]
+    return table(["中文", "case", "story"], rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "hard-cases": hard_cases,
     "benchmarks": benchmarks,
     "machines": machines,
     "what-follows": what_follows,

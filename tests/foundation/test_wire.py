@@ -53,6 +53,23 @@ def test_cut_off_is_unknown(wire: Wire, piece: bytes) -> None:
     assert wire.request("POST", url, content=b"x").outcome == "UNKNOWN"
 
 
+def test_dripping_headers_end_at_the_total_deadline(wire: Wire) -> None:
+    """A header line that comes a byte at a time keeps every single read short: only the whole has a limit."""
+
+    def drip(connection: socket.socket) -> None:
+        for piece in b"HTTP/1.1 200 OK\r\nX-Long: " + b"a" * 60:
+            try:
+                connection.sendall(bytes([piece]))
+            except OSError:
+                return
+            time.sleep(0.1)
+
+    url, _ = serve(drip)
+    began = time.monotonic()
+    reply = wire.request("POST", url, content=b"x", timeout_s=0.5)
+    assert reply.outcome == "UNKNOWN" and time.monotonic() - began < 4
+
+
 def test_a_dripping_answer_ends_at_the_total_deadline(wire: Wire) -> None:
     def drip(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")

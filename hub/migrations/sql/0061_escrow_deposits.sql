@@ -139,6 +139,9 @@ END $$;
 CREATE TRIGGER payee_fixed BEFORE UPDATE ON escrow.party FOR EACH ROW EXECUTE FUNCTION escrow.guard_payee_rows();
 CREATE TRIGGER payee_fixed BEFORE UPDATE ON escrow.pay_account FOR EACH ROW EXECUTE FUNCTION escrow.guard_payee_rows();
 
+-- To whom a credit without a name may belong: who still owes just that much.
+CREATE INDEX instalment_open_sum ON escrow.instalment ((fen - paid_fen)) WHERE state IN ('DUE', 'PART_PAID', 'OVERDUE');
+
 -- A person on the list of staff signs only as what he is (I10): his roles, read where they are kept.
 CREATE FUNCTION escrow.guard_signer() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
