@@ -11,6 +11,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,11 @@ from foundation.settings import ROOT
 CONNECTIONS = 32
 STATUS_CONNECTIONS = 100
 LOOK_S = 0.25
+LOOKS_AVERAGED = 8
+# The governor's aim, how strongly it steers to it (a share of the rate for each second), and the rate it never goes below.
+BACKLOG_SOUGHT_S = 0.5
+GAIN = 0.5
+LEAST_RATE = 50.0
 # The load goes on so long after the window, so that the window ends under load.
 TAIL_S = 0.4
 DRAIN_WITHIN_S = 60.0
@@ -153,26 +159,32 @@ def _client_cpu(client: Any) -> float:
 
 
 class _Governor:
-    """Raises and lowers the client's rate by the backlog: messages stored and not yet applied."""
+    """Sets the client's rate by what the worker gets done and by the backlog: messages stored and not yet applied.
+
+    Following what was done over the last two seconds, it does not overshoot while the effect of a change is on its way.
+    """
 
     def __init__(self, client: Any, conn: psycopg.Connection, prefix: str, rate: float) -> None:
         self.client = client
         self.conn = conn
         self.prefix = prefix
         self.rate = rate
+        self._looks: deque[tuple[float, int]] = deque(maxlen=LOOKS_AVERAGED + 1)
 
     def for_seconds(self, seconds: float) -> None:
         """Govern for so long."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             time.sleep(min(LOOK_S, left))
-            waits = self.backlog() / self.rate
-            if waits > 0.8:
-                self.rate *= 0.85
-            elif waits > 0.5:
-                self.rate *= 0.97
-            else:
-                self.rate *= 1.03
+            backlog = self.backlog()
+            stored = self._count("SELECT last_value FROM exchange.inbox_seq_seq")
+            self._looks.append((time.monotonic(), stored - backlog))
+            done = (self._looks[-1][1] - self._looks[0][1]) / (self._looks[-1][0] - self._looks[0][0] or 1.0)
+            if len(self._looks) == self._looks.maxlen:
+                self.rate = max(done, LEAST_RATE) * (
+                    1.0 + GAIN * (BACKLOG_SOUGHT_S - backlog / max(done, 1.0))
+                )
+                self.rate = max(self.rate, LEAST_RATE)
             self.client.stdin.write(f"{self.rate:.1f}\n".encode())
 
     def backlog(self) -> int:

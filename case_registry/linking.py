@@ -57,7 +57,11 @@ def save_cases(uow: UnitOfWork, cases: Sequence[CaseAfter]) -> None:
         uow.execute(_NEW, rows=orjson.dumps([case_row(case, uow.now) for case in new]).decode())
     old = [case for case in cases if case.stored.there]
     if old:
-        uow.execute(_SAVE, rows=orjson.dumps([case_row(case, uow.now) for case in old]).decode())
+        uow.execute(
+            _SAVE,
+            rows=orjson.dumps([case_row(case, uow.now) for case in old]).decode(),
+            ids=[case.id for case in old],
+        )
     changed = [case for case in cases if case.changed]
     if changed:
         _save_keys(uow, changed)
@@ -79,7 +83,7 @@ _SAVE = f"""
 UPDATE registry.source_case c SET known = t.known, features = t.features, features_digest = t.features_digest,
     incidents = t.incidents
 FROM {_ROWS} AS t
-WHERE c.id = t.id AND (c.known IS DISTINCT FROM t.known OR c.features_digest IS DISTINCT FROM t.features_digest)
+WHERE c.id = t.id AND c.id = ANY(:ids) AND (c.known IS DISTINCT FROM t.known OR c.features_digest IS DISTINCT FROM t.features_digest)
 """
 
 
@@ -115,18 +119,24 @@ class Judged:
     proposals: set[int]
 
 
+# Here and in _COMPONENT, OFFSET 0 keeps each look-up a look-up by index. On tables that have just grown the planner, by
+# statistics of before, else reads whole ones for a handful of keys, and ever longer.
+_CANDIDATES = """
+SELECT p.one, p.other, c.features FROM (
+    SELECT DISTINCT mine.source_case AS one, theirs.source_case AS other
+    FROM unnest(CAST(:cases AS bigint[])) AS given (source_case),
+        LATERAL (SELECT k.key, k.source_case FROM registry.link_key k WHERE k.source_case = given.source_case OFFSET 0) mine,
+        LATERAL (SELECT k.source_case FROM registry.link_key k
+            WHERE k.key = mine.key AND k.source_case <> mine.source_case OFFSET 0) theirs
+    LIMIT :most) p,
+    LATERAL (SELECT features FROM registry.source_case WHERE id = p.other AND features IS NOT NULL OFFSET 0) c
+"""
+
+
 def judge_again(uow: UnitOfWork, changed: Mapping[int, Features | None], *, all_new: bool = False) -> Judged:
     """Judge every pair that a changed case is in, anew. `all_new`: none of them was ever judged."""
     cases = sorted(changed)
-    candidates = uow.all(
-        "SELECT p.one, p.other, c.features FROM ("
-        " SELECT DISTINCT mine.source_case AS one, theirs.source_case AS other FROM registry.link_key mine"
-        " JOIN registry.link_key theirs ON theirs.key = mine.key AND theirs.source_case <> mine.source_case"
-        " WHERE mine.source_case = ANY(:cases) LIMIT :most) p"
-        " JOIN registry.source_case c ON c.id = p.other WHERE c.features IS NOT NULL",
-        cases=cases,
-        most=MAX_JUDGED * len(cases),
-    )
+    candidates = uow.all(_CANDIDATES, cases=cases, most=MAX_JUDGED * len(cases))
     features = {row["other"]: from_json(row["features"]) for row in candidates if row["other"] not in changed}
     features |= {case: own for case, own in changed.items() if own is not None}
     pairs = {(min(row["one"], row["other"]), max(row["one"], row["other"])) for row in candidates}
@@ -180,7 +190,8 @@ WITH RECURSIVE near(n) AS (
         UNION ALL SELECT a FROM registry.link_decision WHERE b = near.n AND verdict = 'SAME' AND undone_at IS NULL
     ) x)
 SELECT c.id, c.partner, c.native_id, c.agency, c.dispute, c.born, c.features, d.seq, d.merged_into
-FROM near JOIN registry.source_case c ON c.id = near.n LEFT JOIN registry.dispute d ON d.id = c.born
+FROM near, LATERAL (SELECT * FROM registry.source_case WHERE id = near.n OFFSET 0) c
+LEFT JOIN LATERAL (SELECT seq, merged_into FROM registry.dispute WHERE id = c.born OFFSET 0) d ON true
 """
 
 

@@ -219,13 +219,14 @@ UPDATE registry.dispute d SET
     grams = t.grams, sealed = t.sealed, lamp = t.lamp, grade = t.grade,
     stage_since = COALESCE(t.stage_since, d.stage_since), holder_since = COALESCE(t.holder_since, d.holder_since),
     moved_at = COALESCE(t.moved_at, d.moved_at)
-FROM json_populate_recordset(NULL::registry.dispute, CAST(:rows AS json)) AS t WHERE d.id = t.id
+FROM json_populate_recordset(NULL::registry.dispute, CAST(:rows AS json)) AS t
+WHERE d.id = t.id AND d.id = ANY(:ids)  -- named twice: by the list alone the planner knows that there are few
 """
 
 
 def _write(uow: UnitOfWork, rows: Sequence[dict[str, Any]]) -> None:
     if rows:
-        uow.execute(_WRITE, rows=orjson.dumps(rows).decode())
+        uow.execute(_WRITE, rows=orjson.dumps(rows).decode(), ids=[row["id"] for row in rows])
 
 
 def row_of_dispute(seen: Seen, lamp: str, now: datetime) -> dict[str, Any]:

@@ -108,8 +108,9 @@ def lamp_of_dispute(uow: UnitOfWork, disputes: Sequence[UUID]) -> dict[UUID, str
     """The worst lamp of each dispute's running clocks, "" where none runs."""
     rows = uow.all(
         "SELECT c.dispute, max(CASE k.lamp WHEN 'RED' THEN 4 WHEN 'YELLOW' THEN 3 WHEN 'GREEN' THEN 2 ELSE 1 END) AS worst"
-        " FROM registry.clock k JOIN registry.source_case c ON c.id = k.source_case"
-        " WHERE c.dispute = ANY(:ids) AND k.state IN ('RUNNING', 'SUSPENDED') GROUP BY c.dispute",
+        " FROM registry.source_case c, LATERAL (SELECT lamp FROM registry.clock"
+        "   WHERE source_case = c.id AND state IN ('RUNNING', 'SUSPENDED') OFFSET 0) k"
+        " WHERE c.dispute = ANY(:ids) GROUP BY c.dispute",
         ids=list(disputes),
     )
     names: dict[Any, str] = {4: "RED", 3: "YELLOW", 2: "GREEN", 1: "GREY"}

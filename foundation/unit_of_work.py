@@ -67,18 +67,12 @@ class UnitOfWork:
         """Write events in their order, in one statement; workers and subscribers are woken when it commits."""
         if not events:
             return
-        self.conn.execute(
-            text(
-                "INSERT INTO exchange.event (topic, payload, at, actor) SELECT g.topic, g.payload::jsonb, :at, :actor"
-                " FROM unnest(CAST(:topics AS text[]), CAST(:payloads AS text[])) WITH ORDINALITY"
-                " AS g (topic, payload, place) ORDER BY g.place"
-            ),
-            {
-                "at": self.now,
-                "actor": self.actor.id,
-                "topics": [topic for topic, _ in events],
-                "payloads": [_json(payload) for _, payload in events],
-            },
+        self.execute(
+            "INSERT INTO exchange.event (topic, payload, at, actor) SELECT g.event ->> 0, g.event -> 1, :at, :actor"
+            " FROM jsonb_array_elements(CAST(:events AS jsonb)) WITH ORDINALITY AS g (event, place) ORDER BY g.place",
+            at=self.now,
+            actor=self.actor.id,
+            events=_json(events),
         )
         self.wake()
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
+import orjson
 from sqlalchemy import RowMapping
 from sqlalchemy.exc import DataError
 
@@ -158,24 +158,20 @@ def write(uow: UnitOfWork, decided: Sequence[Decided]) -> None:
     """What became of each message: on its row, and as a line of the journal."""
     if not decided:
         return
-    results: list[str] = []
+    rows: list[dict[str, Any]] = []
     for each in decided:
         result: Any = "ACCEPTED" if each.state == "APPLIED" else "REFUSED"
         row = each.row
         outcome = Outcome(row["message_id"], result, each.findings, row["receipt_no"], row["received_at"])
-        results.append(
-            result_json(outcome, records=each.records, rejected_records=0, parked=each.parked, disputes=each.disputes,
-                        notes=[], meta={})
-        )  # fmt: skip
-    ids: list[UUID] = [each.row["id"] for each in decided]
+        made = result_json(outcome, records=each.records, rejected_records=0, parked=each.parked, disputes=each.disputes,
+                           notes=[], meta={})  # fmt: skip
+        rows.append({"id": row["id"], "state": each.state, "result": orjson.Fragment(made)})
     uow.execute(
-        "WITH decided AS (UPDATE exchange.inbox i SET state = g.state, result = g.result::jsonb, decided_at = :at,"
-        " attempts = i.attempts + 1, last_error = NULL FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]),"
-        " CAST(:results AS text[])) AS g (id, state, result) WHERE i.id = g.id AND i.state = 'RECEIVED' RETURNING i.*) "
-        + inbox.JOURNAL_DECIDED,
+        "WITH decided AS (UPDATE exchange.inbox i SET state = g.state, result = g.result, decided_at = :at,"
+        " attempts = i.attempts + 1, last_error = NULL"
+        " FROM json_to_recordset(CAST(:rows AS json)) AS g (id uuid, state text, result jsonb)"
+        " WHERE i.id = g.id AND i.state = 'RECEIVED' RETURNING i.*) " + inbox.JOURNAL_DECIDED,
         at=uow.now,
         actor=uow.actor.id,
-        ids=ids,
-        states=[each.state for each in decided],
-        results=results,
+        rows=orjson.dumps(rows).decode(),
     )
