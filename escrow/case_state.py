@@ -86,7 +86,19 @@ def move_if_allowed(uow: UnitOfWork, case_id: UUID, name: str) -> list[Event]:
     """Like `move`, but leaves the state where the table has no such move."""
     state = str(uow.scalar("SELECT state FROM escrow.escrow_case WHERE id = :id", id=case_id))
     after = next_state(state, name, guards(uow, case_id))
-    return [] if after is None else _set(uow, case_id, state, after)
+    moved = [] if after is None else _set(uow, case_id, state, after)
+    # A stop that came while money was in transit waited for the proof (`suspend`): its time is now.
+    return [*moved, *suspend(uow, case_id)] if name == "proof" and _stopped(uow, case_id) else moved
+
+
+def _stopped(uow: UnitOfWork, case_id: UUID) -> bool:
+    """Whether all releases of the case, or of one payee, wait: a stop that names no sum is open."""
+    return bool(
+        uow.scalar(
+            "SELECT EXISTS (SELECT 1 FROM escrow.stop WHERE case_id = :id AND ended_at IS NULL AND amount_fen IS NULL)",
+            id=case_id,
+        )
+    )
 
 
 def suspend(uow: UnitOfWork, case_id: UUID) -> list[Event]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sandbox.stories import messages
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 RECEIVED_WITHIN_S = 15.0
 ITSELF_WITHIN_S = 3.0
+PROPOSED_WITHIN_S = 2.0
 
 
 def make_ready(stage: Stage, step: Step, before: datetime) -> None:
@@ -55,13 +57,23 @@ def make_ready(stage: Stage, step: Step, before: datetime) -> None:
 def do(stage: Stage, step: Step, later: tuple[Step, ...]) -> list[str]:
     """Do the step; returns what was wrong with it, as far as it shows at once."""
     if step.file and step.sender != "hub":
-        return _partner_sends(stage, step)
+        wrong = _partner_sends(stage, step)
+        if step.late and not wrong:
+            _confirm_what_is_proposed(stage)
+        return wrong
     if step.file:
         return _hub_sends(stage, step, later)
     act = find_act(step)
     if act is None:
         return [f"nobody knows how to act: {step.action!r}"]
     return act(stage, step) or []
+
+
+def _confirm_what_is_proposed(stage: Stage) -> None:
+    """What came late may be about a matter that was taken up without it: a person says so, as at taking it up."""
+    for row in stage.story.disputes.values():
+        if stage.office.matter(row):
+            wait_for(partial(stage.office.confirm_links, row), PROPOSED_WITHIN_S, exactly=True)
 
 
 # -- a partner sends ---------------------------------------------------------------------------------------

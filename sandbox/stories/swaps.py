@@ -32,14 +32,11 @@ def swapped(story: Story, no: int) -> Story:
     steps = list(story.steps)
     place = next(at for at, step in enumerate(steps) if step.no == no)
     late, early = steps[place], steps[place + 1]
-    after = {
-        "at": early.at,
-        "stages": early.stages,
-        "holder": early.holder,
-        "flags": early.flags,
-        "escrow": early.escrow,
-    }
-    steps[place : place + 2] = [replace(early, judged=False), replace(late, **after)]  # type: ignore[arg-type]
+    told = replace(
+        early, no=late.no, file=late.file, content=late.content, sender=late.sender, receiver=late.receiver,
+        action=late.action, says=late.says, late=True,
+    )  # fmt: skip
+    steps[place : place + 2] = [replace(early, judged=False), told]
     return replace(story, title=f"{story.title} (step {no} after step {no + 1})", steps=tuple(steps))
 
 

@@ -222,3 +222,17 @@ def test_stop_with_a_sum_leaves_what_fits(world: World, case: UUID) -> None:
     world.act(CHECKER, lambda uow: escrow.end_stop(uow, case, "OVERLAP", "已定"))
     world.act(CHECKER, lambda uow: escrow.resume(uow, case, "已定"))
     assert world.figures(case)[0] == "PART_FUNDED"
+
+
+def test_a_stop_that_came_in_transit_suspends_when_the_payment_is_proved(world: World, case: UUID) -> None:
+    order = world.approve(world.draft(case, 1000))
+    world.send(order)
+    world.act(
+        SYSTEM,
+        lambda uow: escrow.place_stop_by_rule(
+            uow, case, "PAYEE_DEAD", "PAYEE_DEAD", "人口库核查", payee="A1"
+        ),
+    )
+    assert world.figures(case)[0] == "RELEASING"
+    world.paid(order)
+    assert world.figures(case) == ("SUSPENDED", 5000, 0, 0, 1000, 0)
