@@ -18,6 +18,8 @@ from schemas.findings import Finding
 router = APIRouter()
 WATCH = ("supervision_officer", "reviewer")
 HANDS = ("supervision_officer", "reviewer", "intake_clerk", "mediator")
+# Words of agencies that hold no dispute.
+NO_HOLDERS = {"-", "decision", "registry_check", "supervision"}
 GRADES = ("BLUE", "YELLOW", "ORANGE", "RED")
 
 
@@ -87,7 +89,7 @@ def grade(dispute_id: UUID, act: Taken) -> Response:
 def draft(act: Taken) -> Response:
     """Draft a hand-over; another person sends it."""
     need(act.uow.actor, *HANDS)
-    agencies = set(words()["agency"]) - {"-", "decision", "registry_check"}
+    agencies = set(words()["agency"]) - NO_HOLDERS
     number = act.told.text("number", required=True)
     away, to = act.told.choice("from", agencies), act.told.choice("to", agencies)
     reason = act.told.reason()

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping
 
 from foundation.unit_of_work import UnitOfWork
-from hub import after_agencies, after_money, after_office, notices
+from hub import after_agencies, after_money, after_office, after_watch, notices
 
 Event = dict[str, Any]
 MOST_STEPS = 500
@@ -98,6 +98,10 @@ ACTIONS: dict[str, tuple[Callable[[UnitOfWork, Event], Iterable[Event] | None], 
     "ESCROW_COMPLETED": (after_money.completed,),
     "ESCROW_DEFAULTED": (after_money.defaulted,),
     "LATE_MONEY": (after_money.late_money,),
+    "transport_alarm": (after_watch.no_receipt,),
+    "gap_alarm": (after_watch.gap,),
+    "factor_raised": (after_watch.graded,),
+    "flag_raised": (after_watch.flagged,),
 }
 
 

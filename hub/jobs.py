@@ -17,6 +17,7 @@ from hub import (
     anti_entropy,
     asking,
     choreography,
+    missed_hand_overs,
     payee_checks,
     payments,
     pulling,
@@ -47,6 +48,7 @@ __all__ = [
     "work_payments",
 ]
 BEIJING = ZoneInfo("Asia/Shanghai")
+WATCHED_AT_ONCE = 100
 
 
 def list_pulling_partners() -> list[dict[str, str]]:
@@ -79,8 +81,11 @@ def watch_deadlines(hub: Hub | None = None) -> dict[str, Any]:
 
     def run() -> dict[str, Any]:
         with unit_of_work(hub.engine) as uow:
+            missed_hand_overs.list_missed(uow)
             events = case_registry.watch_deadlines(uow)
-            choreography.follow(uow, events)
+            # A whole night's lamps are many events, of many disputes: each portion has its own end.
+            for start in range(0, len(events), WATCHED_AT_ONCE):
+                choreography.follow(uow, events[start : start + WATCHED_AT_ONCE])
             ending = sharing_register.warn(uow)
         return {"registry": len(events), "agreements_ending": ending, **payments.watch(hub)}
 
