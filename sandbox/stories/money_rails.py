@@ -135,13 +135,18 @@ def answer_late(stage: Stage, step: Step, match: re.Match[str]) -> list[str]:
 
 
 def late_answer(stage: Stage, step: Step, match: re.Match[str]) -> list[str]:
-    number = _number(stage, step)
+    """The hub has both by now, the notice first: so the story was played as it is told."""
+    order = newest_order(stage, row_of(stage, step))["id"]
+    said: list[str] = []
 
-    def answered() -> bool:
-        found = stage.stand_ins.received(rail_of(step))
-        return any(each["request_id"] == number and each["status"] for each in found)
+    def both() -> bool:
+        words = stage.hub.get(OPERATOR, f"/v1/orders/{order}")["words"]
+        said[:] = [each["source"] for each in words if each["source"] in ("NOTICE", "REPLY")]
+        return "REPLY" in said
 
-    return [] if wait_for(answered, WITHIN_S) else ["the gateway has not answered yet"]
+    if not wait_for(both, WITHIN_S):
+        return ["the gateway's answer has not arrived"]
+    return [] if said.index("REPLY") > said.index("NOTICE") else [f"they came as {said}"]
 
 
 _BAD: dict[str, dict[str, Any]] = {
