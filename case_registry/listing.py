@@ -115,6 +115,11 @@ _WORK = {
     " JOIN registry.source_case c ON c.id = g.source_case JOIN registry.dispute d ON d.id = c.dispute"
     " WHERE g.ended_at IS NULL AND g.kind <> 'NO_RECEIPT' AND (:sealed OR NOT d.sealed)"
     " ORDER BY g.raised_at LIMIT :limit",
+    "supervision": "SELECT s.id::text AS ref, d.number AS dispute, d.title, s.drafted_at AS since, 'case ' || s.state AS what,"
+    " s.level AS detail FROM registry.supervision_case s JOIN registry.source_case c ON c.id = s.source_case"
+    " JOIN registry.dispute d ON d.id = c.dispute WHERE (:sealed OR NOT d.sealed)"
+    " AND s.state IN ('DRAFT', 'OBJECTED', 'EXTENSION_ASKED', 'REPORTED', 'VERIFYING', 'VERIFIED')"
+    " ORDER BY s.level, s.drafted_at LIMIT :limit",
     "factors": "SELECT d.id::text AS ref, d.number AS dispute, d.title, f.changed_at AS since, 'grade ' || d.grade AS what,"
     " f.review_on::text AS detail FROM registry.factor f JOIN registry.dispute d ON d.id = f.dispute"
     " WHERE d.grade <> 'NONE' AND d.merged_into IS NULL AND (:sealed OR NOT d.sealed) AND (f.review_on IS NULL OR f.review_on <= :today)"
@@ -124,7 +129,7 @@ SEES_SEALED = frozenset({"supervision_officer", "auditor"})
 WORK_OF = {
     "reviewer": ("proposals", "conflicts"),
     "intake_clerk": ("proposals",),
-    "supervision_officer": ("gaps", "factors", "lamps", "conflicts"),
+    "supervision_officer": ("gaps", "supervision", "factors", "lamps", "conflicts"),
     "administrator": ("proposals", "conflicts"),
     "mediator": ("lamps",),
 }

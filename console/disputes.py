@@ -124,7 +124,7 @@ def dispute(
         request, "dispute.html", dispute=found, timeline=lines, office=_office(uow, found), true_on=true_on,
         known_on=known_on, past=bool(true_on or known_on), people=staff_names(uow), rules=_rules(found),
         indicators=case_registry.noted_indicators(), messages=_messages(uow, found, lines),
-        today=uow.now.date(),
+        today=uow.now.date(), supervised=case_registry.supervision_cases(uow, dispute=found["id"], sealed=True),
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ DONE_AT = {
     "lamps": "/disputes/{dispute}#clocks",
     "gaps": "/disputes/{dispute}#hand-overs",
     "factors": "/disputes/{dispute}#factor",
+    "supervision": "/supervision/{ref}",
 }
 
 
