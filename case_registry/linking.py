@@ -47,6 +47,16 @@ def lock(uow: UnitOfWork) -> None:
     uow.execute("SELECT pg_advisory_xact_lock(hashtext('registry.link'))")
 
 
+def lock_for_messages(uow: UnitOfWork) -> None:
+    """`lock`, and to the end of the transaction no table is read whole where an index serves.
+
+    A few messages name a handful of keys; a plan made while a table was small, and kept, would go on reading all of it.
+    """
+    uow.execute(
+        "SELECT pg_advisory_xact_lock(hashtext('registry.link')), set_config('enable_seqscan', 'off', true)"
+    )
+
+
 def save_cases(uow: UnitOfWork, cases: Sequence[CaseAfter]) -> None:
     """Store cases with their features, keys and the digest of what is known of them; new ones are made.
 

@@ -16,7 +16,7 @@ from case_registry.disputes import Regrouped, regroup
 from case_registry.episodes import Episode
 from case_registry.founding import TOLD, found_whole
 from case_registry.gathering import CaseAfter, Gathered, case_after, gather, rows_of, stored_cases
-from case_registry.linking import judge_again, lock, save_cases
+from case_registry.linking import judge_again, lock_for_messages, save_cases
 from case_registry.refresh import refresh
 from case_registry.source import DisputeRef, Event, RecordResult, Source, Spoken
 from case_registry.statements import fetch, mark_parked, retract, store
@@ -45,7 +45,7 @@ def record(uow: UnitOfWork, source: Source, message_ref: UUID, records: Sequence
     """
     if not records:
         return RecordResult()
-    lock(uow)
+    lock_for_messages(uow)
     spoken = Spoken(source, message_ref, records)
     gathered = gather(uow, [(0, spoken, rows_of(spoken))])
     new = all(not case.there for case in gathered[0].named.values())
@@ -254,7 +254,7 @@ def _name_disputes(uow: UnitOfWork, results: Sequence[RecordResult], named: Sequ
 
 def retract_message(uow: UnitOfWork, message: UUID, reason: str) -> RecordResult:
     """Take back all that a message said (found wrong after it was taken); nothing is deleted."""
-    lock(uow)
+    lock_for_messages(uow)
     ids = retract(uow, message, reason)
     if not ids:
         return RecordResult()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from case_registry.collecting import no_collecting
 from case_registry.gathering import Key, gather, rows_of
-from case_registry.linking import lock
+from case_registry.linking import lock_for_messages
 from case_registry.recording import apply
 from case_registry.source import NotRecorded, RecordResult, Spoken
 from case_registry.statements import Row
@@ -28,7 +28,7 @@ def record_many(
     all others are taken. `follow(place, result)`: what follows from a message, called before anything is looked at
     that depends on it; may be called again for the same place after a failure of another, and then counts alone.
     """
-    lock(uow)
+    lock_for_messages(uow)
     work = _Work(uow, messages, follow)
     left = list(range(len(messages)))
     window = WINDOW

@@ -15,7 +15,8 @@ def health(hub: Hub) -> dict[str, Any]:
     """Counts and partner states at this moment. ``ok`` is false when a person is needed."""
     with unit_of_work(hub.engine) as uow:
         counts = uow.one(
-            "SELECT (SELECT count(*) FROM exchange.inbox WHERE state = 'RECEIVED') AS inbox_waiting,"
+            "SELECT (SELECT count(*) FROM exchange.inbox WHERE state = 'RECEIVED' AND receipt IS NULL)"
+            " + (SELECT count(*) FROM exchange.inbox WHERE state = 'RECEIVED' AND receipt IS NOT NULL) AS inbox_waiting,"
             " (SELECT count(*) FROM exchange.inbox WHERE state = 'QUARANTINED') AS quarantined,"
             " (SELECT count(*) FROM exchange.outbox WHERE state IN ('WAITING', 'SENDING')) AS outbox_waiting,"
             " (SELECT count(*) FROM exchange.outbox WHERE state = 'DEAD') AS outbox_dead,"

@@ -6,6 +6,8 @@ CREATE UNIQUE INDEX inbox_open_once ON exchange.inbox (partner, message_id) WHER
 DROP INDEX exchange.inbox_one_effect;
 CREATE UNIQUE INDEX inbox_one_effect ON exchange.inbox (partner, message_id)
     WHERE state IN ('APPLIED', 'PARKED') AND receipt IS NULL;
+DROP INDEX exchange.inbox_waiting;
+CREATE INDEX inbox_waiting ON exchange.inbox (next_try) WHERE state = 'RECEIVED' AND receipt IS NULL;
 CREATE INDEX inbox_open_due ON exchange.inbox (next_try, seq) WHERE state = 'RECEIVED' AND receipt IS NOT NULL;
 CREATE INDEX inbox_open_held ON exchange.inbox (partner, case_key, sequence)
     WHERE state = 'RECEIVED' AND receipt IS NOT NULL AND sequence IS NOT NULL;
