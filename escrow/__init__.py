@@ -8,7 +8,7 @@ dispute. Sums are whole fen. Acts that reach a rail take a `RailDesk` (keys and 
 agreement   open_escrow, lodge_agreement → enter_agreement (awaits_entry), request_subaccount, record_subaccount,
             void_agreement, replace_agreement, waive_instalment, confirmation_applied, confirmation_result,
             enforcement_filed, enforced, note_withdrawal, resume
-money in    take_advice (whatever a rail's folder read), take_statements, propose_split; import_sent_instruction
+money in    take_advice (whatever a rail's folder read), take_statements, take_statement_file, propose_split; import_sent_instruction
 orders      draft_order, draft_refund, draft_top_up, check_order, release_order, cancel_order, dispatch, give_up,
             close_returned
 worker      claim_to_send, claim_asks, claim_subaccounts → carry (no database) → take_reply; record_outcome, ask_now
@@ -76,6 +76,7 @@ from escrow.register import import_sent_instruction, sent_instruction
 from escrow.results import Event, Result, acts_of
 from escrow.returns import close_returned
 from escrow.seal import seal_day
+from escrow.statement_files import take_statement_file
 from escrow.statements import take_statements
 from escrow.stops import end as end_stop_by_rule
 from escrow.stops import end_stop, place_stop
@@ -175,6 +176,7 @@ __all__ = [
     "take_advice",
     "take_court_document",
     "take_reply",
+    "take_statement_file",
     "take_statements",
     "void_agreement",
     "waive_instalment",

@@ -13,6 +13,7 @@ from escrow.dispatch import Claim, ask_now
 from escrow.outcomes import Source
 from escrow.rails import Advice, Incoming
 from escrow.results import Result
+from escrow.statement_checks import refuse_statements
 from foundation.unit_of_work import UnitOfWork
 from foundation.wire import Wire, WireReply
 from schemas.findings import Refused
@@ -70,7 +71,7 @@ def take_advice(
     blocked = any(each.scope == "message" for each in advice.findings)
     if advice.kind == "statement":
         if blocked:
-            refused = statements.refuse_statements(uow, rail_id, advice.statements, advice.findings)
+            refused = refuse_statements(uow, rail_id, advice.statements, advice.findings)
             result.events += refused.events
         else:
             result.add(

@@ -21,7 +21,7 @@ from escrow.results import Event
 from foundation.unit_of_work import UnitOfWork
 
 DIRECTION = {"CRDT": "CREDIT", "DBIT": "DEBIT"}
-_FEE_WORDS = re.compile("手续费|服务费|工本费|邮电费|账户管理费")
+FEE_WORDS = re.compile("手续费|服务费|工本费|邮电费|账户管理费")
 
 
 def cases_of(uow: UnitOfWork, rail_id: str, lines: Sequence[StatementLine]) -> set[UUID]:
@@ -164,7 +164,7 @@ def _debit(uow: UnitOfWork, desk: RailDesk, line: RowMapping, attempt: RowMappin
     moved = credits.place_move(uow, line)
     if moved is not None:
         return moved
-    kind = "FEE" if _FEE_WORDS.search(line["text"]) else "UNEXPECTED_DEBIT"
+    kind = "FEE" if FEE_WORDS.search(line["text"]) else "UNEXPECTED_DEBIT"
     return Placed("UNPOSTED", kind, line["case_id"], events=_break(uow, line, kind, {"text": line["text"]}))
 
 

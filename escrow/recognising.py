@@ -18,42 +18,39 @@ UNHELD = (
     " NOT EXISTS (SELECT 1 FROM escrow.line_sighting s JOIN escrow.statement t ON t.id = s.statement"
     " WHERE s.line = l.id AND t.kind = 'DAY')"
 )
+_OF_ACCOUNT = "SELECT l.* FROM escrow.statement_line l WHERE l.rail = :rail AND l.account = :account AND l.direction = :direction"
 
 
 def recognise(
     uow: UnitOfWork, rail_id: str, line: StatementLine, references: set[str], day_statement: bool
 ) -> tuple[UUID | None, list[Event]]:
-    """The known line that this one shows again, and what is to be told about it."""
-    rows = uow.all(
-        f"SELECT l.*, {UNHELD} AS unheld FROM escrow.statement_line l WHERE l.rail = :rail AND l.account = :account"
-        " AND l.direction = :direction AND l.booked_on BETWEEN :early AND :day ORDER BY l.known_at",
-        rail=rail_id, account=line.account, direction=placing.DIRECTION[line.direction], day=line.booking_date,
-        early=line.booking_date - timedelta(days=CUT_OFF_DAYS),
-    )  # fmt: skip
-    same_day = [row for row in rows if row["booked_on"] == line.booking_date]
-    for row in same_day:
-        if row["bank_ref"] == line.bank_ref and row["fen"] == line.amount:
-            return row["id"], []
-    for row in same_day:
-        if row["bank_ref"] == line.bank_ref:
-            return row["id"], _other_sum(uow, rail_id, line, row)
+    """The known line that this one shows again, and what is to be told about it. `references`: those of its statement."""
+    like = {
+        "rail": rail_id, "account": line.account, "direction": placing.DIRECTION[line.direction], "day": line.booking_date,
+        "fen": int(line.amount), "ref": line.bank_ref, "number": line.our_number or "",
+    }  # fmt: skip
+    row = uow.one(
+        f"{_OF_ACCOUNT} AND l.booked_on = :day AND l.bank_ref = :ref ORDER BY l.fen <> :fen, l.known_at, l.id LIMIT 1",
+        **like,
+    )
+    if row is not None:
+        return row["id"], [] if row["fen"] == line.amount else _other_sum(uow, rail_id, line, row)
     if not day_statement:
         return None, []
-    number = line.our_number or ""
-    for row in (
-        same_day
-    ):  # the same item under another reference: the day's statement holds all, so it must be this one
-        if (
-            row["unheld"]
-            and row["bank_ref"] not in references
-            and (row["fen"], row["our_number"]) == (line.amount, number)
-        ):
-            return row["id"], []
-    for row in rows:
-        same = row["bank_ref"] == line.bank_ref or (number and row["our_number"] == number)
-        if row["unheld"] and row["booked_on"] < line.booking_date and same and row["fen"] == line.amount:
-            return row["id"], _cut_off(uow, rail_id, line, row)
-    return None, []
+    # The same item under another reference: the day's statement holds all, so it must be this one.
+    row = uow.one(
+        f"{_OF_ACCOUNT} AND l.booked_on = :day AND l.fen = :fen AND l.our_number = :number AND l.bank_ref <> ALL(:references)"
+        f" AND {UNHELD} ORDER BY l.known_at, l.id LIMIT 1",
+        references=sorted(references), **like,
+    )  # fmt: skip
+    if row is not None:
+        return row["id"], []
+    row = uow.one(
+        f"{_OF_ACCOUNT} AND l.booked_on >= :early AND l.booked_on < :day AND l.fen = :fen AND (l.bank_ref = :ref"
+        f" OR :number <> '' AND l.our_number = :number) AND {UNHELD} ORDER BY l.known_at, l.id LIMIT 1",
+        early=line.booking_date - timedelta(days=CUT_OFF_DAYS), **like,
+    )  # fmt: skip
+    return (None, []) if row is None else (row["id"], _cut_off(uow, rail_id, line, row))
 
 
 def _other_sum(uow: UnitOfWork, rail_id: str, line: StatementLine, row: RowMapping) -> list[Event]:

@@ -7,7 +7,8 @@ break (escrow.md, "What proves what").
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -16,14 +17,15 @@ from uuid import UUID
 from sqlalchemy import RowMapping
 
 from escrow import breaks, ledger, placing, recognising
-from escrow.desk import RailDesk, day_taken, known_account, last_statement
-from escrow.rails import LastStatement, StatementInfo, StatementLine
+from escrow.desk import RailDesk, day_taken, known_account
+from escrow.rails import StatementInfo, StatementLine
 from escrow.results import Event, Result, beijing_day
+from escrow.statement_checks import check, refuse_statements
+from escrow.statement_sets import take_items
+from escrow.statement_stage import KINDS, body_digest
 from foundation.unit_of_work import UnitOfWork
-from schemas.canonical import digest
-from schemas.findings import Finding
 
-KINDS = {"statement": "DAY", "bill": "DAY", "report": "INTRADAY", "notice": "NOTICE"}
+SET_FROM = 20  # lines of a message from which they are taken in sets; fewer cost less one by one
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,12 @@ def take_statements(
     `source`: where the raw message lies. Findings: SAME_ID_OTHER_BYTES, BALANCE_MISMATCH, STATEMENT_GAP,
     BALANCE_NOT_CHAINED.
     """
+    by_statement: dict[str, list[StatementLine]] = defaultdict(list)
+    for line in lines:
+        by_statement[line.statement_id].append(line)
+    if len(lines) >= SET_FROM and len({info.statement_id for info in infos}) == len(infos):
+        return take_items(uow, desk, rail_id, _in_order(infos, by_statement), source=source)
     taking = Taking(desk, rail_id, source)
-    by_statement = {
-        info.statement_id: [line for line in lines if line.statement_id == info.statement_id]
-        for info in infos
-    }
     accounts = {line.account for line in lines} | {info.account for info in infos}
     for number in sorted(accounts):
         known_account(uow, desk, rail_id, number)
@@ -65,22 +68,12 @@ def take_statements(
     return result
 
 
-def refuse_statements(
-    uow: UnitOfWork, rail_id: str, infos: Sequence[StatementInfo], findings: Sequence[Finding]
-) -> Result:
-    """Nothing of this message is posted; each finding becomes a break that someone must own."""
-    kinds = {"STATEMENT_GAP": "SEQUENCE", "BALANCE_NOT_CHAINED": "BALANCE", "BALANCE_MISMATCH": "BALANCE",
-             "SAME_ID_OTHER_BYTES": "DUPLICATE"}  # fmt: skip
-    events: list[Event] = []
-    info = infos[0] if infos else None
-    for finding in findings:
-        account = info.account if info else ""
-        day = (info.day if info else None) or beijing_day(uow.now)
-        events += breaks.found(
-            uow, kinds.get(finding.code, "AMOUNT"), f"{finding.code}/{rail_id}/{account}/{info.statement_id if info else ''}",
-            day, rail=rail_id, account=account, detail=finding.as_dict(),
-        )  # fmt: skip
-    return Result(events, findings=list(findings))
+def _in_order(
+    infos: Sequence[StatementInfo], by_statement: dict[str, list[StatementLine]]
+) -> Iterator[StatementInfo | StatementLine]:
+    for info in infos:
+        yield info
+        yield from by_statement[info.statement_id]
 
 
 def _taken(uow: UnitOfWork, rail_id: str, info: StatementInfo, lines: Sequence[StatementLine]) -> bool:
@@ -88,58 +81,9 @@ def _taken(uow: UnitOfWork, rail_id: str, info: StatementInfo, lines: Sequence[S
         uow.scalar(
             "SELECT EXISTS (SELECT 1 FROM escrow.statement WHERE rail = :rail AND account = :account AND kind = :kind"
             " AND native_id = :id AND body_digest = :digest)",
-            rail=rail_id, account=info.account, kind=KINDS[info.kind], id=info.statement_id, digest=_digest(info, lines),
+            rail=rail_id, account=info.account, kind=KINDS[info.kind], id=info.statement_id, digest=body_digest(info, lines),
         )
     )  # fmt: skip
-
-
-def _digest(info: StatementInfo, lines: Sequence[StatementLine]) -> str:
-    return digest({"info": info, "lines": list(lines)})
-
-
-def check(
-    uow: UnitOfWork, rail_id: str, info: StatementInfo, lines: Sequence[StatementLine]
-) -> list[Finding]:
-    """What is wrong with a statement as a whole, whatever the rail already checked."""
-    other = uow.scalar(
-        "SELECT bool_or(complete) FROM escrow.statement WHERE rail = :rail AND account = :account AND kind = :kind"
-        " AND native_id = :id",
-        rail=rail_id, account=info.account, kind=KINDS[info.kind], id=info.statement_id,
-    )  # fmt: skip
-    if other:
-        return [
-            Finding("SAME_ID_OTHER_BYTES", "statement/id", info.statement_id, "the statement that came first")
-        ]
-    if KINDS[info.kind] != "DAY" or info.opening is None or info.closing is None:
-        return []
-    findings: list[Finding] = []
-    counted = int(info.opening) + sum(int(line.signed) for line in lines if line.booked)
-    if info.complete and counted != info.closing:
-        findings.append(
-            Finding("BALANCE_MISMATCH", "statement/closing", str(int(info.closing)), str(counted))
-        )
-    last = last_statement(uow, rail_id, info.account)
-    if last is not None and info.sequence is not None and info.sequence > last.sequence:
-        findings += _check_chain(info, last)
-    return findings
-
-
-def _check_chain(info: StatementInfo, last: LastStatement) -> list[Finding]:
-    findings: list[Finding] = []
-    assert info.sequence is not None and info.opening is not None
-    # Some holders number booked notices in the same row: then no number is used by both.
-    one_row = not (last.stated | {info.sequence}) & last.noticed
-    known = last.stated | last.noticed if one_row else last.stated
-    missing = next((n for n in range(last.sequence + 1, info.sequence) if n not in known), None)
-    if missing is not None:
-        findings.append(Finding("STATEMENT_GAP", "statement/sequence", str(info.sequence), str(missing)))
-    between = sum(int(money) for booked, money in last.booked_since if info.day is None or booked < info.day)
-    expected = int(last.closing) + between
-    if info.opening != expected:
-        findings.append(
-            Finding("BALANCE_NOT_CHAINED", "statement/opening", str(int(info.opening)), str(expected))
-        )
-    return findings
 
 
 def _take_one(
@@ -161,6 +105,8 @@ def _take_one(
             events += [] if day_statement else _after_the_day(uow, taking, line)
         else:
             _sight(uow, known, statement, line)
+            if day_statement:  # whatever day it is of: the holder has stated it now
+                breaks.close_by_rule(uow, "MISSING_LINE", f"line/{known}", f"对账单 {line.statement_id}")
     if day_statement:
         events += _missing_lines(uow, taking, info, statement)
         _close_day(uow, taking.rail, info)
@@ -177,7 +123,7 @@ def _store(uow: UnitOfWork, taking: Taking, info: StatementInfo, lines: Sequence
         " AND account = :account AND kind = :kind AND native_id = :native_id",
         id=statement, rail=taking.rail, account=info.account, kind=KINDS[info.kind], native_id=info.statement_id,
         seq=info.sequence, day=info.day or beijing_day(uow.now), opening=info.opening, closing=info.closing,
-        lines=len(lines), complete=info.complete, digest=_digest(info, lines), at=uow.now, source=taking.source,
+        lines=len(lines), complete=info.complete, digest=body_digest(info, lines), at=uow.now, source=taking.source,
     )  # fmt: skip
     return statement
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from connectors import Connector, all_connectors, connectors_named
-from hub import payments, rail_inbox
+from hub import payments, rail_inbox, statement_files
 from hub.pipeline import Hub, Processed, receive
 from schemas.exchange import RawMessage
 
@@ -17,6 +18,14 @@ OWN_TIME = "x-concord-own-time"
 
 class UnknownPartner(Exception):
     """No adapter and no rail has that name."""
+
+
+def ingest_path(hub: Hub, partner: str, path: Path, received_at: datetime | None, now: datetime) -> dict[str, Any]:
+    """Take one file from disk; a large statement file is never held whole. Raises UnknownPartner."""
+    rail = payments.rail_named(partner)
+    if rail is not None and statement_files.is_large(rail, path):
+        return statement_files.ingest_large(hub, rail, path, received_at)
+    return ingest_file(hub, partner, path.name, path.read_bytes(), received_at, now)
 
 
 def ingest_file(

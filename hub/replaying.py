@@ -9,7 +9,7 @@ from connectors import all_connectors
 from foundation.actors import SYSTEM, Actor
 from foundation.journal import journal
 from foundation.unit_of_work import unit_of_work
-from hub import applying, rail_inbox
+from hub import applying, rail_inbox, statement_files
 from hub.filing import line_of
 from hub.pipeline import Hub, process
 from schemas.findings import Finding, Refused
@@ -45,11 +45,13 @@ def take_up(hub: Hub, inbox_id: UUID, actor: Actor = SYSTEM) -> dict[str, Any]:
     """Process a stored message, of an agency or of a way to pay; what was decided stays decided."""
     with unit_of_work(hub.engine, actor) as uow:
         row = uow.one(
-            "SELECT partner, receipt IS NOT NULL AS open FROM exchange.inbox WHERE id = :id", id=inbox_id
+            "SELECT partner, channel, operation, receipt IS NOT NULL AS open FROM exchange.inbox WHERE id = :id", id=inbox_id
         )
     if row is not None and row["open"]:
         return applying.take_up(hub, inbox_id)
     partner = row["partner"] if row is not None else ""
     if partner in all_connectors():
         return line_of(process(hub, inbox_id, actor))
+    if row is not None and (row["channel"], row["operation"]) == ("file", statement_files.OPERATION):
+        return statement_files.process_file(hub, inbox_id, actor)
     return rail_inbox.process(hub, inbox_id, actor).as_line()

@@ -3,7 +3,7 @@
 general     create_accounts, create_transfers, commit_transfers, lookup_accounts, lookup_transfers, account_transfers,
             account_balances, query_accounts, query_transfers, freeze_account, lift_account, expire_due, prove_ledger;
             GroupCommit for many single callers in one process
-the escrow's own books   account, balance, post, Grounds, lock_case, lock_cases, free, holding
+the escrow's own books   account, balance, post, post_many, Grounds, Pair, lock_case, lock_cases, free, holding
 """
 
 from escrow.ledger.codes import ACCOUNT_CODES, TRANSFER_CODES
@@ -26,6 +26,7 @@ from escrow.ledger.general import (
     lift_account,
 )
 from escrow.ledger.group_commit import GroupCommit, LedgerBusy
+from escrow.ledger.many import Pair, post_many
 from escrow.ledger.mirror import Grounds, account, balance, free, holding, lock_case, lock_cases, post
 from escrow.ledger.proofs import Fault, prove_ledger
 from escrow.ledger.reading import (
@@ -50,6 +51,7 @@ __all__ = [
     "GroupCommit",
     "LedgerBusy",
     "Outcome",
+    "Pair",
     "Transfer",
     "TransferFlags",
     "account",
@@ -69,6 +71,7 @@ __all__ = [
     "lookup_accounts",
     "lookup_transfers",
     "post",
+    "post_many",
     "prove_ledger",
     "query_accounts",
     "query_transfers",

@@ -86,11 +86,12 @@ def post(
             actor=uow.actor.id, accounts=[each for each, _ in parts], amounts=[amount for _, amount in parts],
         )  # fmt: skip
     except IntegrityError as error:
-        raise _refusal(error, key) from error
+        raise refusal(error, key) from error
     return posted
 
 
-def _refusal(error: IntegrityError, key: str) -> Exception:
+def refusal(error: IntegrityError, key: str) -> Exception:
+    """What the database refused, in the words of the room; the error itself where it has none."""
     diag = getattr(error.orig, "diag", None)
     code, text = (
         str(getattr(diag, "message_detail", "") or ""),

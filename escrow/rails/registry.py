@@ -11,13 +11,13 @@ import importlib.util
 import os
 import sys
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import IO, Any
 
 from escrow.rail_types import (
     Advice,
@@ -27,6 +27,8 @@ from escrow.rail_types import (
     OutgoingRequest,
     RailContext,
     Reply,
+    StatementInfo,
+    StatementLine,
     SubaccountRequest,
 )
 from schemas.exchange import Keys
@@ -45,7 +47,8 @@ class Rail:
     later; `order` = build, then wrap), `ask(instruction, ctx)`, `verify(incoming, ctx)`, `statement(content, ctx)`,
     `answer(advice, result, ctx)` (result: ACCEPTED, DUPLICATE, QUARANTINED, REFUSED, PARKED, or UNAVAILABLE for our
     own trouble). None where the manifest says that the rail has none: `batch`, `open_subaccount`, `balance`,
-    `missed`, `cancel`, `bill_link`.
+    `missed`, `cancel`, `bill_link`, `stream` (a statement file of any size, read as it comes: each statement, then its
+    lines; at last an Advice with the findings).
     """
 
     id: str
@@ -63,6 +66,7 @@ class Rail:
     missed: Callable[[int, RailContext], OutgoingRequest] | None = None
     cancel: Callable[[CancelRequest, RailContext], OutgoingRequest] | None = None
     bill_link: Callable[[Any, RailContext], OutgoingRequest] | None = None
+    stream: Callable[[IO[bytes], RailContext], Iterator[StatementInfo | StatementLine | Advice]] | None = None
 
     def has(self, name: str) -> bool:
         """Whether the manifest's property `name` is set."""
@@ -88,7 +92,7 @@ class Rail:
 
 
 _REQUIRED = ("order", "wrap", "ask", "verify", "statement", "answer")
-_OPTIONAL = ("batch", "open_subaccount", "balance", "missed", "cancel", "bill_link")
+_OPTIONAL = ("batch", "open_subaccount", "balance", "missed", "cancel", "bill_link", "stream")
 
 
 def load_rails(extra: Sequence[Path] = ()) -> dict[str, Rail]:

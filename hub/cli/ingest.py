@@ -12,7 +12,7 @@ import typer
 from foundation.unit_of_work import unit_of_work
 from hub.cli.output import errors, print_line
 from hub.context import hub_of_process
-from hub.filing import UnknownPartner, ingest_file
+from hub.filing import UnknownPartner, ingest_path
 
 BEIJING = ZoneInfo("Asia/Shanghai")
 
@@ -37,7 +37,7 @@ def ingest(
         with unit_of_work(hub.engine) as uow:
             now = uow.now
         try:
-            result = ingest_file(hub, partner, path.name, path.read_bytes(), received, now)
+            result = ingest_path(hub, partner, path, received, now)
         except UnknownPartner as unknown:
             errors.print(str(unknown))
             raise typer.Exit(2) from None

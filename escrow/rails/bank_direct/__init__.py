@@ -9,6 +9,7 @@ from escrow.rail_types import CancelRequest, Instruction, OutgoingRequest, RailC
 from escrow.rails.bank_direct import camt055, pain001
 from escrow.rails.bank_direct.envelope import wrap
 from escrow.rails.bank_direct.requests import ask, balance, missed, open_subaccount
+from escrow.rails.bank_direct.statement_stream import stream
 from escrow.rails.bank_direct.verify import answer, statement, verify
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "open_subaccount",
     "order",
     "statement",
+    "stream",
     "verify",
     "wrap",
 ]

@@ -95,7 +95,7 @@ CREATE TABLE escrow.statement_line (       -- a booked entry: the proof; never c
     UNIQUE (rail, account, booked_on, bank_ref, direction, fen)
 );
 CREATE INDEX statement_line_by_number ON escrow.statement_line (rail, our_number) WHERE our_number <> '';
-CREATE INDEX statement_line_by_day ON escrow.statement_line (rail, account, booked_on);
+CREATE INDEX statement_line_by_day ON escrow.statement_line (rail, account, booked_on, fen);
 
 CREATE TABLE escrow.line_sighting (        -- each statement that shows a line, under its reference there
     line      uuid NOT NULL REFERENCES escrow.statement_line,

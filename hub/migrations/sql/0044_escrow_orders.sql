@@ -177,13 +177,14 @@ BEGIN
 END $$;
 CREATE TRIGGER placing_guard BEFORE UPDATE ON escrow.line_placing FOR EACH ROW EXECUTE FUNCTION escrow.guard_placing();
 
--- What a holder's account shows follows its booked lines.
-CREATE FUNCTION escrow.mirror_line() RETURNS trigger LANGUAGE plpgsql AS $$
+-- What a holder's account shows follows its booked lines: once for all lines that a statement of SQL wrote.
+CREATE FUNCTION escrow.mirror_lines() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE escrow.bank_account
-       SET mirror_fen = mirror_fen + CASE NEW.direction WHEN 'CREDIT' THEN NEW.fen ELSE -NEW.fen END
-     WHERE rail = NEW.rail AND number = NEW.account;
+    UPDATE escrow.bank_account b SET mirror_fen = b.mirror_fen + n.fen
+      FROM (SELECT rail, account, sum(CASE direction WHEN 'CREDIT' THEN fen ELSE -fen END)::bigint AS fen
+              FROM new_lines GROUP BY rail, account) n
+     WHERE b.rail = n.rail AND b.number = n.account;
     RETURN NULL;
 END $$;
-CREATE TRIGGER line_is_mirrored AFTER INSERT ON escrow.statement_line
-    FOR EACH ROW EXECUTE FUNCTION escrow.mirror_line();
+CREATE TRIGGER line_is_mirrored AFTER INSERT ON escrow.statement_line REFERENCING NEW TABLE AS new_lines
+    FOR EACH STATEMENT EXECUTE FUNCTION escrow.mirror_lines();
