@@ -44,39 +44,49 @@ def watch_gaps(uow: UnitOfWork) -> list[Event]:
 
 def _settle(uow: UnitOfWork) -> None:
     """Mark what needs no more watching: returned hand-overs on which the sender acted, lines of lists that arrived."""
-    uow.execute(
-        f"UPDATE registry.referral r SET settled = true WHERE r.state = 'RETURNED' AND NOT r.settled AND {_ACTED}"
-    )
-    uow.execute(
-        f"UPDATE registry.listed_hand_over l SET settled_at = :now, settled_why = 'arrived' WHERE l.settled_at IS NULL"
-        f" AND l.native_id <> '' AND {_ARRIVED}",
-        now=uow.now,
-        before=table()["before_days"],
-    )
+    uow.execute(_SETTLE_RETURNED)
+    uow.execute(_SETTLE_LISTED, now=uow.now, before=table()["before_days"])
 
 
-_ACTED = """(EXISTS (SELECT 1 FROM registry.source_case mine JOIN registry.source_case c ON c.dispute = mine.dispute
-        JOIN registry.statement s ON s.source_case = c.id
-        WHERE mine.id = r.source_case AND c.agency = r.from_agency AND s.recorded_at > r.ended_at)
-    OR EXISTS (SELECT 1 FROM registry.source_case mine JOIN registry.source_case c ON c.dispute = mine.dispute
-        JOIN registry.referral o ON o.source_case = c.id WHERE mine.id = r.source_case AND o.drafted_at > r.ended_at))"""
-
-_ARRIVED = """EXISTS (SELECT 1 FROM registry.dispute d WHERE d.merged_into IS NULL AND d.numbers @> ARRAY[l.native_id]
-    AND (EXISTS (SELECT 1 FROM registry.source_case c JOIN registry.referral o ON o.source_case = c.id
-            WHERE c.dispute = d.id AND o.from_agency = l.from_agency AND o.to_agency = l.to_agency
-              AND o.state NOT IN ('DRAFTED', 'LAPSED')
-              AND o.drafted_at >= CAST(l.said_on - CAST(:before AS int) AS timestamp) AT TIME ZONE 'Asia/Shanghai')
-        OR EXISTS (SELECT 1 FROM registry.source_case c JOIN registry.episode e ON e.source_case = c.id
-            WHERE c.dispute = d.id AND c.agency = l.to_agency
-              AND (e.open OR COALESCE(e.opened_on, CAST(e.last_event_at AS date)) >= l.said_on - CAST(:before AS int)))))"""
+# LIMIT 1 in LATERAL: what is unsettled is few, and each looks its own up by index; the planner does not turn it round.
+_SETTLE_RETURNED = """
+UPDATE registry.referral r SET settled = true FROM (
+    SELECT u.id FROM registry.referral u JOIN registry.source_case mine ON mine.id = u.source_case CROSS JOIN LATERAL (
+        (SELECT 1 FROM registry.source_case c JOIN registry.statement s ON s.source_case = c.id
+         WHERE c.dispute = mine.dispute AND c.agency = u.from_agency AND s.recorded_at > u.ended_at LIMIT 1)
+        UNION ALL
+        (SELECT 1 FROM registry.source_case c JOIN registry.referral o ON o.source_case = c.id
+         WHERE c.dispute = mine.dispute AND o.drafted_at > u.ended_at LIMIT 1) LIMIT 1) acted
+    WHERE u.state = 'RETURNED' AND NOT u.settled) t
+WHERE r.id = t.id
+"""
+_SETTLE_LISTED = """
+UPDATE registry.listed_hand_over l SET settled_at = :now, settled_why = 'arrived' FROM (
+    SELECT u.id FROM registry.listed_hand_over u CROSS JOIN LATERAL (
+        SELECT id FROM registry.dispute WHERE numbers @> ARRAY[u.native_id] AND merged_into IS NULL OFFSET 0) d
+    CROSS JOIN LATERAL (
+        (SELECT 1 FROM registry.source_case c JOIN registry.referral o ON o.source_case = c.id
+         WHERE c.dispute = d.id AND o.from_agency = u.from_agency AND o.to_agency = u.to_agency
+           AND o.state NOT IN ('DRAFTED', 'LAPSED')
+           AND o.drafted_at >= CAST(u.said_on - CAST(:before AS int) AS timestamp) AT TIME ZONE 'Asia/Shanghai' LIMIT 1)
+        UNION ALL
+        (SELECT 1 FROM registry.source_case c JOIN registry.episode e ON e.source_case = c.id
+         WHERE c.dispute = d.id AND c.agency = u.to_agency
+           AND (e.open OR COALESCE(e.opened_on, CAST(e.last_event_at AS date)) >= u.said_on - CAST(:before AS int)) LIMIT 1)
+        LIMIT 1) arrived
+    WHERE u.settled_at IS NULL AND u.native_id <> '') t
+WHERE l.id = t.id
+"""
 
 # Another episode goes on, another agency began one since, or a hand-over was sent: the closed one is in somebody's hands.
-_HANDED = """(EXISTS (SELECT 1 FROM registry.source_case o JOIN registry.referral r ON r.source_case = o.id
-        WHERE o.dispute = c.dispute AND r.from_agency = c.agency AND r.state NOT IN ('DRAFTED', 'LAPSED')
-          AND r.drafted_at >= CAST(e.closed_day - CAST(:before AS int) AS timestamp) AT TIME ZONE 'Asia/Shanghai')
-    OR EXISTS (SELECT 1 FROM registry.source_case o JOIN registry.episode n ON n.source_case = o.id
-        WHERE o.dispute = c.dispute AND (o.id, n.sub_id) <> (c.id, e.sub_id) AND (n.open OR (o.agency <> c.agency
-          AND COALESCE(n.opened_on, CAST(n.last_event_at AS date)) >= e.closed_day - CAST(:before AS int)))))"""
+_HANDED = """EXISTS (SELECT 1 FROM (SELECT 1) one CROSS JOIN LATERAL (
+    (SELECT 1 FROM registry.source_case o JOIN registry.episode n ON n.source_case = o.id
+     WHERE o.dispute = c.dispute AND (o.id, n.sub_id) <> (c.id, e.sub_id) AND (n.open OR (o.agency <> c.agency
+       AND COALESCE(n.opened_on, CAST(n.last_event_at AS date)) >= e.closed_day - CAST(:before AS int))) LIMIT 1)
+    UNION ALL
+    (SELECT 1 FROM registry.source_case o JOIN registry.referral r ON r.source_case = o.id
+     WHERE o.dispute = c.dispute AND r.from_agency = c.agency AND r.state NOT IN ('DRAFTED', 'LAPSED')
+       AND r.drafted_at >= CAST(e.closed_day - CAST(:before AS int) AS timestamp) AT TIME ZONE 'Asia/Shanghai' LIMIT 1)) handed)"""
 
 _CLOSED = """(SELECT x.source_case, x.sub_id, COALESCE(x.closed_on, CAST(x.last_event_at AT TIME ZONE 'Asia/Shanghai' AS date))
     AS closed_day, (SELECT min(s.recorded_at) FROM registry.statement s JOIN registry.claim k ON k.statement = s.id

@@ -19,6 +19,7 @@ from hub.cli import (
     sharing,
     status,
     stories,
+    supervision,
 )
 from hub.context import NoDatabase
 
@@ -45,6 +46,7 @@ app.add_typer(partner.app, name="partner")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(sharing.app, name="sharing")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(supervision.app, name="supervision")
 
 
 def main() -> None:

@@ -58,6 +58,11 @@ def over(at: datetime, workdays: int) -> datetime:
     return datetime.combine(day + timedelta(days=1), time(), BEIJING)
 
 
+def tens(at: datetime) -> datetime:
+    """Down to ten minutes: what happens at one instant is done in one transaction."""
+    return at - timedelta(minutes=at.minute % 10, seconds=at.second, microseconds=at.microsecond)
+
+
 @dataclass
 class HandOver:
     """One of them: what kind, between whom, its acts, and (for a dropped one) from when it is a gap."""
@@ -189,7 +194,10 @@ def plan(chance: random.Random, no: int, name: str) -> HandOver:
     )
     each = HandOver(no, name, SOURCES[agency], to, start)
     limit = over(start, each.limit)
-    inside = lambda until: start + (until - start) * chance.uniform(0.05, 0.95)  # noqa: E731
+
+    def inside(until: datetime) -> datetime:
+        return tens(start + (until - start) * chance.uniform(0.05, 0.95))
+
     if name in ("never_taken_up", "taken_up", "taken_up_last_minute", "recalled") or name.startswith(
         "returned"
     ):
@@ -201,14 +209,14 @@ def plan(chance: random.Random, no: int, name: str) -> HandOver:
             each.at(limit - timedelta(seconds=1), _take_up)
         elif name in ("taken_up", "recalled"):
             each.at(
-                max(inside(limit), delivered + timedelta(minutes=5)),
+                max(inside(limit), delivered + timedelta(minutes=10)),
                 _take_up if name == "taken_up" else _recall,
             )
         else:
-            returned = max(inside(limit), delivered + timedelta(minutes=5))
+            returned = max(inside(limit), delivered + timedelta(minutes=10))
             each.at(returned, _return)
             act_by = over(returned, 3)
-            again = returned + (act_by - returned) * chance.uniform(0.05, 0.9)
+            again = tens(returned + (act_by - returned) * chance.uniform(0.05, 0.9)) + timedelta(minutes=10)
             if name == "returned_and_forgotten":
                 each.gap_from = act_by
             elif name == "returned_and_answered":
@@ -222,7 +230,8 @@ def plan(chance: random.Random, no: int, name: str) -> HandOver:
             each.gap_from = limit
         elif name == "closed_and_sent":
             each.at(
-                _through(each, start + timedelta(minutes=chance.randrange(30, 600))) + timedelta(minutes=40),
+                _through(each, start + timedelta(minutes=10 * chance.randrange(3, 60)))
+                + timedelta(minutes=40),
                 _take_up,
             )
         elif name == "closed_and_begun_elsewhere":
@@ -235,7 +244,8 @@ def plan(chance: random.Random, no: int, name: str) -> HandOver:
             each.at(inside(over(start, 1)), _begin)
         else:
             each.at(
-                _through(each, start + timedelta(minutes=chance.randrange(30, 600))) + timedelta(minutes=40),
+                _through(each, start + timedelta(minutes=10 * chance.randrange(3, 60)))
+                + timedelta(minutes=40),
                 _take_up,
             )
     return each
