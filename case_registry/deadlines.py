@@ -97,6 +97,7 @@ def all_rules() -> dict[str, tuple[DeadlineRule, ...]]:
     extra = data()
     found: dict[str, tuple[DeadlineRule, ...]] = {}
     starts = {row["id"]: date.fromisoformat(row["valid_from"]) for row in extra["changed"]}
+    extensions = {row["id"]: row["text"] for row in extra["extension"]}
     for row in [*csv.DictReader(text.splitlines()), *extra["own"]]:
         rule = DeadlineRule(
             id=row["id"],
@@ -105,7 +106,7 @@ def all_rules() -> dict[str, tuple[DeadlineRule, ...]]:
             limit=int(row["limit"]) if row.get("limit") else None,
             unit=row["unit"],
             counted_from=row["counted_from"],
-            extension=row["extension"],
+            extension=extensions.get(row["id"], row["extension"]),
             suspends_on=tuple(part for part in row["suspends_on"].split(";") if part),
             law_article=row["law_article"],
             consequence=row["consequence"],
