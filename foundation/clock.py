@@ -8,8 +8,12 @@ back-offs and lamps still move. A production database refuses to be moved (desig
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from operator import methodcaller
 
+from psycopg.rows import tuple_row
 from sqlalchemy import Connection, text
+
+from foundation.rows import fetch
 
 
 class ClockRefused(Exception):
@@ -18,7 +22,7 @@ class ClockRefused(Exception):
 
 def clock_now(conn: Connection) -> datetime:
     """The database's idea of now, aware, in UTC."""
-    now = conn.execute(text("SELECT exchange.now()")).scalar_one()
+    (now,) = fetch(conn, "SELECT exchange.now()", {}, tuple_row, methodcaller("fetchone"))
     assert isinstance(now, datetime)
     return now.astimezone(UTC)
 

@@ -7,14 +7,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from operator import methodcaller
+from typing import Any, cast
 
 import uuid6
+from psycopg.rows import dict_row, tuple_row
 from sqlalchemy import Connection, CursorResult, Engine, RowMapping, TextClause
 from sqlalchemy import text as _parse
 
 from foundation.actors import SYSTEM, Actor
 from foundation.clock import clock_now
+from foundation.rows import fetch
+
+_first, _all = methodcaller("fetchone"), methodcaller("fetchall")
 
 
 @lru_cache(maxsize=4096)
@@ -49,15 +54,16 @@ class UnitOfWork:
 
     def one(self, sql: str, **params: Any) -> RowMapping | None:
         """First row as a mapping, or None."""
-        return self.conn.execute(text(sql), params).mappings().first()
+        return cast("RowMapping | None", fetch(self.conn, sql, params, dict_row, _first))
 
     def all(self, sql: str, **params: Any) -> Sequence[RowMapping]:
         """All rows as mappings; the SQL states its own LIMIT."""
-        return self.conn.execute(text(sql), params).mappings().all()
+        return cast("Sequence[RowMapping]", fetch(self.conn, sql, params, dict_row, _all))
 
     def scalar(self, sql: str, **params: Any) -> Any:
         """First column of the first row, or None."""
-        return self.conn.execute(text(sql), params).scalar()
+        row = fetch(self.conn, sql, params, tuple_row, _first)
+        return row[0] if row else None
 
     def publish(self, topic: str, **payload: Any) -> None:
         """Write an event in this transaction; workers and subscribers are woken when it commits."""
@@ -68,13 +74,13 @@ class UnitOfWork:
         if not events:
             return
         self.execute(
-            "INSERT INTO exchange.event (topic, payload, at, actor) SELECT g.event ->> 0, g.event -> 1, :at, :actor"
-            " FROM jsonb_array_elements(CAST(:events AS jsonb)) WITH ORDINALITY AS g (event, place) ORDER BY g.place",
+            "WITH told AS (INSERT INTO exchange.event (topic, payload, at, actor) SELECT g.event ->> 0, g.event -> 1, :at, :actor"
+            " FROM jsonb_array_elements(CAST(:events AS jsonb)) WITH ORDINALITY AS g (event, place) ORDER BY g.place)"
+            " SELECT pg_notify('concord_work', '')",
             at=self.now,
             actor=self.actor.id,
             events=_json(events),
         )
-        self.wake()
 
     def wake(self) -> None:
         """Wake workers by NOTIFY when (and only when) this transaction commits."""

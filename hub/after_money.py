@@ -14,12 +14,12 @@ Event = dict[str, Any]
 
 def summarise(uow: UnitOfWork, mediation_number: str) -> list[Event]:
     """The registry shows what the escrow says of itself."""
-    if not escrow.has_case(uow, mediation_number):
-        return []
     refs = case_registry.disputes_of(uow, mediation_number)
     if not refs:
         return []
     whole = escrow.escrow_case(uow, mediation_number)
+    if whole["id"] is None:
+        return []
     summary = {
         name: value for name, value in whole.items() if name in ("state", "flags") or name.endswith("_fen")
     }
