@@ -15,7 +15,7 @@ from foundation import embedded_postgres
 
 RUNS, QUICK_RUNS = 10_000, 10
 PLAIN_SHARE = 20  # one plain run for so many with faults
-QUICK_BUGS = 2
+QUICK_BUGS, QUICK_BUG_RUNS = 2, 30
 BOUND_BY = "statements: about 1,000 small SQL statements a run; half of the time is the database, half the driver and SQLAlchemy"
 
 
@@ -49,14 +49,17 @@ def run(*, quick: bool, seed: int, runs: int | None = None) -> Result:
 
 
 def hunt_quickly(cluster: embedded_postgres.Cluster) -> list[bugs.Hunted]:
-    """A few bugs, each by the run that is on record for finding it."""
-    on_record = [bug for bug in bugs.all_bugs() if bug.seed is not None][:QUICK_BUGS]
-    return [bugs.hunt(cluster, bug, most=1, first=bug.seed or 0) for bug in on_record]
+    """The bugs that are found soonest by what is on record."""
+    on_record = sorted(
+        (bug for bug in bugs.all_bugs() if bug.seed is not None), key=lambda bug: bug.seed or 0
+    )
+    return [bugs.hunt(cluster, bug, most=QUICK_BUG_RUNS) for bug in on_record[:QUICK_BUGS]]
 
 
 def show(found: farm.Found, hunted: list[bugs.Hunted], seed: int) -> None:
-    """Attempts and payouts for each kind of fault; after how many runs each bug was found; how to replay a failing run."""
+    """Settings; attempts and payouts for each kind of fault; after how many runs each bug was found; how to replay a run."""
     console = Console(width=110)
+    console.print(f"PostgreSQL of the simulator, thrown away afterwards: {farm.settings_shown()}")
     table = Table("fault", "attempts", "payouts in such runs", title="faults")
     for kind in FAULTS:
         table.add_row(kind, str(found.tally.attempts[kind]), str(found.tally.payouts[kind]))

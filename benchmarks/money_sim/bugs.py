@@ -43,7 +43,7 @@ class Replacement:
 
 @dataclass(frozen=True)
 class Bug:
-    """A planted bug. `tests`: unit tests that pass with it; `seed`: a run that finds it, where one is on record."""
+    """A planted bug. `tests`: unit tests that pass with it; `seed`: the first run that found it, where one is on record."""
 
     name: str
     says: str
@@ -118,7 +118,7 @@ def database(cluster: embedded_postgres.Cluster, bug: Bug, tree: Path) -> str:
         check=True, cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)}, timeout=120,
     )  # fmt: skip
     farm.freeze_clock(cluster.url(name), name)
-    return cluster.url(name)
+    return farm.url(cluster, name)
 
 
 def hunt(cluster: embedded_postgres.Cluster, bug: Bug, *, most: int = MOST_RUNS, first: int = 0) -> Hunted:

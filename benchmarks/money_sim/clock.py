@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-
-from sqlalchemy import Connection, Engine, text
+from typing import Any
 
 from sandbox.clock import BEIJING
 
@@ -22,12 +21,12 @@ SEARCH_PATH = "simulated, pg_catalog, public"
 
 
 class SimulatedClock:
-    """What the stand-ins read; `hub_skew` is how far the hub's own clock is off."""
+    """What the stand-ins read; `hub_skew` is how far the hub's own clock is off. `admin`: the owner's connection."""
 
     is_virtual = True
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, admin: Any) -> None:
+        self._admin = admin
         self.at = START
         self.hub_skew = timedelta()
 
@@ -42,17 +41,11 @@ class SimulatedClock:
     def set(self, at: datetime, skew: timedelta = timedelta()) -> None:
         """Move all clocks; the hub's database to `at` + `skew`."""
         self.at, self.hub_skew = at, skew
-        with self._engine.begin() as conn:
-            freeze_at(conn, at + skew)
+        self._admin.execute(
+            "UPDATE exchange.clock SET mode = 'virtual', anchor_virtual = %(at)s, anchor_real = %(at)s",
+            {"at": at + skew},
+        )
 
     def advance(self, by: timedelta) -> None:
         """Let time pass for everyone."""
         self.set(self.at + by, self.hub_skew)
-
-
-def freeze_at(conn: Connection, at: datetime) -> None:
-    """Set the hub's virtual time."""
-    conn.execute(
-        text("UPDATE exchange.clock SET mode = 'virtual', anchor_virtual = :at, anchor_real = :at"),
-        {"at": at},
-    )

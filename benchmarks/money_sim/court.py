@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import escrow
@@ -26,9 +27,9 @@ def court(scene: Scene) -> None:
     freeze(scene)
 
 
-def freeze(scene: Scene) -> None:
-    """A court's freeze, known to the hub; the bank itself holds nothing yet."""
-    no, work, fen = freeze_act(scene)
+def freeze(scene: Scene, *, large: bool = False) -> None:
+    """A court's freeze, known to the hub; the bank itself holds nothing yet. `large`: of more than there is."""
+    no, work, fen = freeze_act(scene, large=large)
     scene.trace.fault("court freeze")
     done = scene.office.do("freeze", lambda: work() or "taken", may_crash=False)
     scene.office.freezes[no] = Freeze(fen, scene.office.under_way())
@@ -36,10 +37,11 @@ def freeze(scene: Scene) -> None:
         scene.office.wrong.append(f"the freeze {no} was not taken")
 
 
-def freeze_act(scene: Scene) -> tuple[str, Callable[[], Any], int]:
+def freeze_act(scene: Scene, *, large: bool = False) -> tuple[str, Callable[[], Any], int]:
     """A freeze to be taken: its number, the act, its sum."""
     no = f"（2026）浙0399执保{len(scene.office.freezes) + 1}号"
-    fen = scene.dice.choice((500, 9_000, scene.office.agreed // 2, scene.office.agreed * 2))
+    all_of_it = scene.office.agreed * 2
+    fen = all_of_it if large else scene.dice.choice((500, 9_000, scene.office.agreed // 2, all_of_it))
     papers = escrow.CourtDocument(no, "FREEZE", scene.account, fen)
     office = scene.office
     return no, lambda: office.act(SYSTEM, lambda uow: escrow.take_court_document(uow, papers)), fen
@@ -64,6 +66,8 @@ def wrong_person(scene: Scene) -> None:
     if not rows:
         return
     scene.trace.fault("own draft approved tried")
+    if scene.dice.random() < 0.5:
+        scene.tick(timedelta(minutes=11))
     office, row = scene.office, rows[0]
     maker = office.orders[row["id"]].maker
     same = Actor(maker, maker, ALL_ROLES.roles, ALL_ROLES.org)
@@ -88,7 +92,7 @@ def wrong_refund(scene: Scene) -> None:
         return
     scene.trace.fault("refund to another account tried")
     scene.office.do("wrong refund", scene.office.refund(STRANGER[0], 600, CASHIERS[0]), may_crash=False)
-    scene.office.learn()
+    people.push_through(scene)
 
 
 def new_account(scene: Scene) -> None:
@@ -124,6 +128,8 @@ def void(scene: Scene) -> None:
     office = scene.office
     if office.void or not scene.account:
         return
+    if scene.dice.random() < 0.5:
+        people.push_through(scene)
     scene.trace.fault("agreement void")
     done = office.do("void", lambda: office.act(
         SYSTEM, lambda uow: escrow.void_agreement(uow, office.case, "双方合意解除", "解除协议")), may_crash=False)  # fmt: skip

@@ -28,11 +28,18 @@ def pair(scene: Scene) -> None:
     for slot in slots:
         scene.office.settle(f"{kind} {slot.name}", slot.trouble, two=True)
     lost = kind == "freeze and release at once" and slots[0].trouble is not None
-    # What lost against the other is sent again by the one who sent it; a court's paper is never refused.
+    if lost and not _deadlock(slots[0].trouble):
+        scene.office.wrong.append(f"a court's paper was refused: {str(slots[0].trouble)[:120]}")
+    # What lost against the other is sent again by the one who sent it.
     if lost and scene.office.do("freeze again", lambda: first() or "taken", may_crash=False) is None:
         scene.office.wrong.append("a freeze was not taken")
     after()
     people.note_signatures(scene)
+
+
+def _deadlock(trouble: BaseException | None) -> bool:
+    """Whether the server ended the act because two waited for each other: the sender tries again."""
+    return getattr(getattr(trouble, "orig", None), "sqlstate", None) == "40P01"
 
 
 def two_acts(scene: Scene) -> tuple[str, Callable[[], Any], Callable[[], Any], Callable[[], None]] | None:
@@ -42,7 +49,7 @@ def two_acts(scene: Scene) -> tuple[str, Callable[[], Any], Callable[[], Any], C
     office, dice = scene.office, scene.dice
     rows = office.learn()
     released = [row for row in rows if row["state"] in ("CHECKED", "RELEASED")]
-    if released and dice.random() < 0.3:
+    if released and dice.random() < 0.5:
         no, work, fen = court.freeze_act(scene)
         row = released[-1]
         other = office.release(row["id"], RELEASER) if row["state"] == "CHECKED" else scene.turn

@@ -67,6 +67,7 @@ class Outside:
         default_factory=dict
     )  # instruction number → step at which it first arrived
     step: int = 0
+    down: int = 0  # so many calls more find the line down
     replies: list[tuple[str, bytes]] = field(default_factory=list)
     _seq: int = 0
     _notified: int = 0
@@ -114,6 +115,11 @@ class Outside:
     def _fault(self, call: Call) -> str:
         if not self.storm:
             return ""
+        if self.down:
+            self.down -= 1
+            fault = self.dice.choice(("call lost before it arrived", "answer lost after it was booked"))
+            self.trace.fault(fault)
+            return fault
         names, weights = zip(*CALLS, strict=True)
         fault = str(self.dice.choices(names, weights)[0])
         order = call.path.endswith("/messages") and call.method == "POST"

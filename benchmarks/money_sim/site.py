@@ -58,7 +58,7 @@ class Site:
         self.admin = psycopg.connect(url.replace("+psycopg", ""), autocommit=True, row_factory=dict_row)
         self.admin.prepared_max = STATEMENTS
         self.ids = SeededIds()
-        self.clock = SimulatedClock(self.engine)
+        self.clock = SimulatedClock(self.admin)
         self.books = MemoryBooks()
         self.keys = KeyStore(folder / "keys")
         (folder / "partners.json").write_text(

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from benchmarks.money_sim import court, meeting, people, weather
+from benchmarks.money_sim import court, meeting, people, pressing, weather
 from benchmarks.money_sim.office import PAYER
 from benchmarks.money_sim.scene import Scene
 from sandbox.bank import settings as bank_settings
 
 STEPS = (
     ("worker", 24), ("letter", 26), ("people", 26), ("bank", 12), ("clock", 10), ("deposit", 5), ("court", 5), ("return", 10),
-    ("night", 5), ("pair", 10), ("rotate", 2), ("wrong person", 3), ("wrong refund", 3), ("new account", 4), ("void", 1),
-    ("manner", 8), ("late", 8), ("early word", 3),
+    ("night", 5), ("pair", 10), ("rotate", 3), ("wrong person", 4), ("wrong refund", 4), ("new account", 4), ("void", 2),
+    ("manner", 8), ("late", 8), ("early word", 6), ("close call", 9), ("line down", 6), ("paid again", 5),
 )  # fmt: skip
 LENGTH = (16, 26)
 ACTS: dict[str, Callable[[Scene], None]] = {
@@ -21,7 +21,8 @@ ACTS: dict[str, Callable[[Scene], None]] = {
     "deposit": Scene.deposit, "court": court.court, "return": weather.come_back, "night": weather.night, "pair": meeting.pair,
     "rotate": weather.rotate, "wrong person": court.wrong_person, "wrong refund": court.wrong_refund,
     "new account": court.new_account, "void": court.void, "manner": weather.manner, "late": Scene.late_calls,
-    "early word": weather.early_word,
+    "early word": weather.early_word, "close call": pressing.close_call, "line down": pressing.line_down,
+    "paid again": pressing.paid_again,
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ FAULTS = (
     # a call of the hub to bank or gateway
     "call refused", "call lost before it arrived", "answer lost after it was booked", "call arrives late",
     "answer is HTTP 500", "answer says unknown", "answer is garbage", "answer of another call", "bank is closed",
+    "line is down for several calls",
     # what the bank does
     "bank refuses", "bank is silent", "bank holds it back", "query finds nothing yet", "payment returned",
     # a message to the hub
@@ -20,6 +21,7 @@ FAULTS = (
     "crash at a statement", "crash before a commit", "crash between call and note", "two at once", "court freeze",
     "freeze and release at once", "clock forward", "clock back", "key rotated", "payee changed", "payer pays short",
     "payer pays too much", "agreement void", "refund to another account tried", "own draft approved tried",
+    "paid share drafted again tried",
 )  # fmt: skip
 
 

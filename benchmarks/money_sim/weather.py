@@ -81,6 +81,10 @@ def letter(scene: Scene, *, plain: bool = False) -> None:
 
 def manner(scene: Scene) -> None:
     """How the bank will treat the next payment."""
+    if scene.dice.random() < 0.25:  # the wallet has it and has not carried it out
+        scene.trace.fault("bank holds it back")
+        scene.site.wallet.script.add({"method": "transfer", "answer": "DEALING"})
+        return
     mode = scene.dice.choice(("bank refuses", "bank is silent", "bank holds it back"))
     word = {"bank refuses": "refuse", "bank is silent": "never_answer", "bank holds it back": "hold"}[mode]
     scene.trace.fault(mode)
@@ -94,15 +98,25 @@ def early_word(scene: Scene) -> None:
             scene.early.add(e2e)
             scene.trace.fault("word without money", e2e)
             paper.early_word(scene.site.bank, e2e)
-            scene.outside.collect()
+            _heard_at_once(scene)
             return
     for number in scene.wallet_rows("DEALING"):
         scene.trace.fault("word without money", number)
         notifier = scene.site.wallet.notifier
         fields = notifier.fields(scene.site.wallet.pool.need(number), {"status": "SUCCESS"})
         notifier.put(number, fields)
-        scene.outside.collect()
+        _heard_at_once(scene)
         return
+
+
+def _heard_at_once(scene: Scene) -> None:
+    """The newest message overtakes the others, more often than not."""
+    scene.outside.collect()
+    if scene.outside.letters and scene.dice.random() < 0.6:
+        newest = scene.outside.letters[-1]
+        if scene.take(newest):
+            scene.outside.letters.remove(newest)
+            scene.outside.old.append(newest)
 
 
 def come_back(scene: Scene) -> None:
@@ -157,6 +171,10 @@ def night(scene: Scene) -> None:
             if bad is not None:
                 scene.outside.letters.insert(before, bad)
     if way != "statement late":
+        if before and fresh and scene.dice.random() < 0.3:  # the day's notices come after its statement
+            scene.trace.fault("messages out of order")
+            box = scene.outside.letters
+            box[:] = box[before:] + box[:before]
         for _ in range(2):
             letter(scene)
 

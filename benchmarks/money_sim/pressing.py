@@ -1,0 +1,50 @@
+"""Acts at the worst moment: what hurts depends on where an order stands, so these look before they act."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from benchmarks.money_sim import court, people
+from benchmarks.money_sim.office import CASHIERS
+from benchmarks.money_sim.scene import Scene
+
+UNDER_WAY = ("RELEASED", "DISPATCHING", "SENT")
+
+
+def close_call(scene: Scene) -> None:
+    """An order is released, or has left and nobody knows more; minutes later a court freezes all there is."""
+    if not scene.account or not any(row["state"] in UNDER_WAY for row in scene.office.learn()):
+        return
+    scene.tick(timedelta(seconds=scene.dice.choice((70, 400, 700))))
+    court.freeze(scene, large=scene.dice.random() < 0.7)
+    scene.watch()
+    scene.worker()
+
+
+def line_down(scene: Scene) -> None:
+    """For a while no call comes through or none is answered; the worker goes on asking."""
+    scene.outside.down = scene.dice.randint(2, 5)
+    scene.trace.fault("line is down for several calls")
+    if not any(row["state"] in UNDER_WAY for row in scene.office.learn()):
+        return
+    for _ in range(scene.dice.randint(1, 4)):
+        scene.worker()
+        scene.watch()
+        scene.tick(timedelta(seconds=scene.dice.choice((130, 400, 1900, 7200))))
+
+
+def paid_again(scene: Scene) -> None:
+    """What was paid is drafted once more, at once or after a day, and nobody looks closely."""
+    paid = [
+        row for row in scene.office.learn() if row["state"] == "PAID" and row["purpose"] == "COMPENSATION"
+    ]
+    if not paid:
+        return
+    if scene.dice.random() < 0.5:
+        scene.tick(timedelta(hours=25))
+    row = paid[scene.dice.randrange(len(paid))]
+    scene.trace.fault("paid share drafted again tried")
+    seat = scene.office.seats[row["payee"]]
+    again = scene.office.draft(seat, row["instalment"], int(row["amount_fen"]), CASHIERS[1])
+    scene.office.do("draft again", again)
+    people.push_through(scene)
