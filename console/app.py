@@ -8,6 +8,7 @@ from fastapi.staticfiles import StaticFiles
 from console import (
     agreements,
     catalogue,
+    deposits,
     disputes,
     entrance,
     errors,
@@ -48,6 +49,7 @@ ROOMS = (
     suspense,
     reconciliation,
     orders,
+    deposits,
     escrow,
     evidence,
     exchange,

@@ -74,6 +74,33 @@ def test_another_payee_by_two_persons(enter: Enter, county: County) -> None:
     assert card(9) in cashier.page(case) and "已更换" in cashier.page(case)
 
 
+def test_a_deposit_by_two_persons(enter: Enter, county: County) -> None:
+    case = f"/escrow/cases/{county.funded(1_000_000)}"
+    cashier, checker = enter("cashier1"), enter("checker1")
+    told = {"seat": "A1", "name": "瓯栖县公证处", "ground": "NOT_FOUND", "account": card(31), "bank_name": "瓯栖农商银行",
+            "bank_code": "402339900017", "reason": "多次联系未果"}  # fmt: skip
+    assert "缺少必填内容" in cashier.send(case, f"{case}/deposits", 422, document="", **told)
+    assert "等待第二人确认" in cashier.send(case, f"{case}/deposits", document="提存决定书 1 号", **told)
+    waiting = checker.page("/escrow/decisions")
+    assert "下落不明" in waiting and card(31) in waiting
+    checker.send("/escrow/decisions", found(r'action="(/escrow/decisions/[0-9a-f-]{36}/confirm)"', waiting))
+    shown = cashier.page(case)
+    assert "已决定提存" in shown and "瓯栖县公证处" in shown and "提存决定书 1 号" in shown
+
+
+def test_a_recovery_is_shown_and_waived(enter: Enter, county: County) -> None:
+    case_id = county.funded(1_000_000)
+    county.pay_out(case_id, 1_000_000)
+    county.act(lambda uow: escrow.void_agreement(uow, case_id, "法院撤销", "(2026)浙0399民撤1号"))
+    case, checker = f"/escrow/cases/{case_id}", enter("checker1")
+    shown = checker.page(case)
+    assert "待追回 10,000.00 元" in shown and "(2026)浙0399民撤1号" in shown
+    checker.send(
+        case, found(rf'action="({case}/recoveries/[0-9a-f-]+)"', shown), event="waive", document="放弃书"
+    )
+    assert "付款人放弃" in checker.page(case) and "待追回 10,000.00 元" not in checker.page(case)
+
+
 def test_refund_goes_to_its_source(enter: Enter, county: County) -> None:
     case = f"/escrow/cases/{county.funded(1_000_000, paid=1_200_000)}"
     cashier = enter("cashier1")

@@ -22,6 +22,8 @@ POSTS = (
     f"/matters/agreements/{NOBODY}/void", f"/matters/agreements/{NOBODY}/confirmation",
     f"/escrow/cases/{NOBODY}/orders", f"/escrow/cases/{NOBODY}/refunds", f"/escrow/cases/{NOBODY}/top-ups",
     f"/escrow/cases/{NOBODY}/stops", f"/escrow/cases/{NOBODY}/stops/end", f"/escrow/cases/{NOBODY}/resume",
+    f"/escrow/cases/{NOBODY}/deposits", f"/escrow/cases/{NOBODY}/deposits/{NOBODY}/notice",
+    f"/escrow/cases/{NOBODY}/deposits/{NOBODY}/end", f"/escrow/cases/{NOBODY}/recoveries/{NOBODY}",
     f"/escrow/cases/{NOBODY}/waivers", f"/escrow/cases/{NOBODY}/payees", f"/escrow/orders/{NOBODY}/check",
     f"/escrow/orders/{NOBODY}/release", f"/escrow/orders/{NOBODY}/cancel", f"/escrow/orders/{NOBODY}/ask",
     f"/escrow/orders/{NOBODY}/settle", f"/escrow/orders/{NOBODY}/short-return", f"/escrow/orders/{NOBODY}/give-up",

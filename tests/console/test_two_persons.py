@@ -132,6 +132,38 @@ def lawful(state: str, fen: int, persons: dict[str, str]) -> bool:
     )
 
 
+NOBODY = (
+    "ALL1",
+    "all1 ",
+    " all1",
+    "all1\u200b",
+    "ａｌｌ１",
+    "",
+    "system",
+    "operator1",
+    "cashier1",
+    "mediator1",
+)
+
+
+@pytest.mark.parametrize("maker", ["all1", "cashier1"])
+def test_no_name_but_a_second_persons_signs_by_sql(doors: Doors, maker: str) -> None:
+    """The maker under another spelling, people without the role, and names of nobody: refused by the database itself."""
+    county = doors.county
+    order = county.order(county.funded(SMALL, paid=SMALL), SMALL, maker=maker)
+    digest = str(
+        county.act(lambda uow: uow.scalar("SELECT digest FROM escrow.payment_order WHERE id = :id", id=order))
+    )
+    for act in ("check", "release"):
+        for who in (maker, *NOBODY):
+            assert not doors.sql(who, act, order, digest), (who, act)
+    assert signed(county, order) == ("DRAFTED", SMALL, {"MAKER": maker})
+    assert doors.sql("all2", "check", order, digest)
+    for who in (maker, *NOBODY):
+        assert not doors.sql(who, "release", order, digest), who
+    assert signed(county, order)[0] == "CHECKED"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_nobody_is_two_by_any_door(doors: Doors, seed: int) -> None:

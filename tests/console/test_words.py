@@ -78,7 +78,7 @@ MACHINES = {
     "escrow": "escrow", "payment_order": "order", "payment_outcome": "outcome", "instalment": "instalment",
     "judicial_confirmation": "confirmation", "freeze": "freeze", "decision": "decision_state", "recon_break": "break",
     "matter": "matter", "agreement": "agreement", "confirmation": "confirmation", "referral": "hand_over", "clock": "clock",
-    "supervision_case": "supervision",
+    "supervision_case": "supervision", "deposit": "deposit", "recovery": "recovery",
 }  # fmt: skip
 
 

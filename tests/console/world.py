@@ -224,6 +224,27 @@ class County:
         assert made.id is not None
         return UUID(str(made.id))
 
+    def pay_out(self, case_id: UUID, fen: int) -> None:
+        """An order signed by three, committed, and proved by the holder's notice of the debit."""
+        order = self.order(case_id, fen)
+        for signer, role, work in (
+            ("checker1", "checker", escrow.check_order),
+            ("releaser1", "releaser", escrow.release_order),
+        ):
+            self.act(lambda uow, w=work: w(uow, order), Actor(signer, signer, frozenset({role}), "司法局"))
+        self.act(lambda uow: escrow.dispatch(uow, self.desk, order))
+        row = self.act(lambda uow: escrow.order_detail(uow, order))
+        self.sequence += 1
+        name, day = f"N{self.sequence}", date(2026, 4, 2)
+        line = StatementLine(
+            account=row["debit_account"], booked=True, direction="DBIT", amount=Fen(fen), bank_ref=f"REF{self.sequence}",
+            booking_date=day, value_date=day, our_number=row["number"], party_name=row["payee_name"],
+            party_account=row["payee_account"], statement_id=name,
+        )  # fmt: skip
+        info = StatementInfo(row["debit_account"], name, "notice", day=day, lines=1)
+        advice = Advice("statement", statements=(info,), lines=(line,))
+        self.act(lambda uow: escrow.take_advice(uow, self.desk, self.desk.money_rail().id, advice))
+
     # -- exchange -----------------------------------------------------------------------------------------
 
     def quarantined(self) -> UUID:
