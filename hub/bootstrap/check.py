@@ -65,7 +65,7 @@ TESTS = Section(
     # In the order of the folders, long ones first: by number of tests the longest would come last, alone.
     pytest(
         "not alone and not browser and not docs and not long",
-        *("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"),
+        *("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--durations=20", "--durations-min=3"),
     ),
     shown=True,
 )
