@@ -108,6 +108,8 @@ def new_account(scene: Scene) -> None:
     seat.accounts.pop()
     if scene.dice.random() < 0.7:
         people.push_through(scene)
+        if scene.dice.random() < 0.5:
+            scene.tick(timedelta(minutes=11))
     proposal = office.do("propose payee", lambda: office.act(CASHIERS[0], lambda uow: escrow.propose_payee(
         uow, office.case, seat.key, party, "换卡", "收款人申请")), may_crash=False)  # fmt: skip
     if proposal is None:

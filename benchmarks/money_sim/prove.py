@@ -40,6 +40,7 @@ def sets(found: list[Bug]) -> list[list[Bug]]:
             each.append(bug)
             break
         else:
+            bugs.changed(bug)
             made.append([bug])
     return made
 
