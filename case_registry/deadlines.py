@@ -166,6 +166,11 @@ def due(
     total = amount if rule.unit == "calendar_day" else (_add_months(day, amount, rule.unit) - day).days
     last = _nth_counted_day(day, total, pauses)
     rolled, status = _roll(last, calendar_in_force, 1)
+    closed = [p for p in pauses if p.end is not None]
+    # A day that does not count is no last day either: a pause over the rolled day moves it on.
+    while _paused(rolled, closed):
+        rolled, later = _roll(rolled + _ONE_DAY, calendar_in_force, 1)
+        status = status or later
     return Due(rolled, total, midnight(rolled + _ONE_DAY), status)
 
 

@@ -94,7 +94,7 @@ class Counted:
         while left:
             day += DAY
             left -= not self.paused(day) and (self.unit != "w" or self.made.is_work(day))
-        while not self.made.is_work(day):
+        while not self.made.is_work(day) or self.paused(day):
             day += DAY
         return day
 

@@ -86,8 +86,9 @@ def _case(
     if rule.suspends_on and not rule.backwards and chance.random() < 0.6:
         # Inside the limit: what has run out is not suspended.
         last = Counted(made, at, int(row["limit"]), row["unit"]).over() - INSTANT
-        begun = first + chance.randint(1, max(1, min(20, (last.date() - first).days))) * DAY
-        pause = (begun, begun + chance.randint(1, 25) * DAY)
+        if last.date() > first:
+            begun = first + chance.randint(1, min(20, (last.date() - first).days)) * DAY
+            pause = (begun, begun + chance.randint(1, 25) * DAY)
     counted = Counted(made, at, int(row["limit"]), row["unit"], pause)
     return counted, (Pause(*pause),) if pause else ()
 
