@@ -11,7 +11,9 @@ agreement   open_escrow, lodge_agreement → enter_agreement (awaits_entry), req
 money in    take_advice (whatever a rail's folder read), take_statements, take_statement_file, propose_split; import_sent_instruction
 orders      draft_order, draft_refund, draft_top_up, check_order, release_order, cancel_order, dispatch, give_up,
             close_returned
-worker      claim_to_send, claim_asks, claim_subaccounts → carry (no database) → take_reply; record_outcome, ask_now
+batches     draft_batch, check_batch, release_batch, cancel_batch, batch_detail
+worker      released_orders → dispatch; waiting_files → dispatch_file, claim_files → carry → take_file_reply;
+            claim_to_send, claim_asks, claim_subaccounts → carry (no database) → take_reply; record_outcome, ask_now
 holds       take_court_document, place_stop, place_stop_by_rule, end_stop, end_stop_by_rule
 two persons propose_split, propose_payee, propose_deposit, propose_short_return, propose_settlement, propose_fee → confirm_decision
 afterwards  note_notice, end_deposit (提存), move_recovery (追回)
@@ -19,6 +21,9 @@ time        watch_instalments, reconcile_day, seal_day, prove
 looking     has_case, acts_of, escrow_case, escrow_detail, order_detail, sent_instruction, places_of, the lists, suspense_fen
 """
 
+from escrow.batch_drafts import BatchItem, draft_batch
+from escrow.batch_files import claim_files, dispatch_file, released_orders, take_file_reply, waiting_files
+from escrow.batches import batch_detail, cancel_batch, check_batch, release_batch
 from escrow.breaks import close_break, own_break
 from escrow.cases import (
     find_case,
@@ -90,6 +95,7 @@ __all__ = [
     "MACHINES",
     "Advice",
     "AgreementTerms",
+    "BatchItem",
     "Claim",
     "CourtDocument",
     "Event",
@@ -106,10 +112,14 @@ __all__ = [
     "all_rails",
     "ask_now",
     "awaits_entry",
+    "batch_detail",
+    "cancel_batch",
     "cancel_order",
     "carry",
+    "check_batch",
     "check_order",
     "claim_asks",
+    "claim_files",
     "claim_subaccounts",
     "claim_to_send",
     "close_break",
@@ -119,6 +129,8 @@ __all__ = [
     "confirmation_result",
     "custody_accounts",
     "dispatch",
+    "dispatch_file",
+    "draft_batch",
     "draft_order",
     "draft_refund",
     "draft_top_up",
@@ -166,7 +178,9 @@ __all__ = [
     "record_outcome",
     "record_subaccount",
     "reject_decision",
+    "release_batch",
     "release_order",
+    "released_orders",
     "replace_agreement",
     "request_subaccount",
     "resume",
@@ -175,10 +189,12 @@ __all__ = [
     "suspense_fen",
     "take_advice",
     "take_court_document",
+    "take_file_reply",
     "take_reply",
     "take_statement_file",
     "take_statements",
     "void_agreement",
+    "waiting_files",
     "waive_instalment",
     "watch_instalments",
 ]

@@ -46,6 +46,8 @@ def dispatch(uow: UnitOfWork, desk: RailDesk, order_id: UUID) -> Result:
     row = orders.order(uow, order_id, lock=True)
     if row["state"] != "RELEASED":
         raise refuse("ILLEGAL_STATE", "order.state", row["state"], "RELEASED")
+    if uow.scalar("SELECT 1 FROM escrow.batch_order WHERE order_id = :id", id=order_id) is not None:
+        raise refuse("ILLEGAL_STATE", "order", row["number"], "an order of its own: this one leaves with its batch's file")
     case = ledger.lock_case(uow, row["case_id"])
     if row["purpose"] == "COMPENSATION":
         orders.may_pay(uow, case, row["payee"], row["decision"])
@@ -58,7 +60,7 @@ def dispatch(uow: UnitOfWork, desk: RailDesk, order_id: UUID) -> Result:
         " :name, :account, :payload, :at, :after)",
         id=uow.new_id(), order_id=order_id, case=case_id, rail=row["rail"], number=row["number"], fen=fen,
         debit=row["debit_account"], name=row["payee_name"], account=row["payee_account"], payload=row["payload"],
-        at=uow.now, after=earliest_sending(manifest, Fen(fen), uow.now, _workday),
+        at=uow.now, after=earliest_sending(manifest, Fen(fen), uow.now, workday),
     )  # fmt: skip
     parts = [
         (ledger.account(uow, "payable", case_id, row["payee"]), fen),
@@ -76,7 +78,8 @@ def dispatch(uow: UnitOfWork, desk: RailDesk, order_id: UUID) -> Result:
     return Result([sent, *events], order_id)
 
 
-def _workday(day: Any) -> bool:
+def workday(day: Any) -> bool:
+    """Whether a day is a working day; Monday to Friday beyond the calendar's last year."""
     try:
         return work_calendar().is_workday(day)
     except NotYetPublished:
@@ -97,7 +100,8 @@ def claim_to_send(uow: UnitOfWork, desk: RailDesk, limit: int = 20) -> list[Clai
             uow, desk, stale["id"], "UNKNOWN", "HUB", text="the worker that was sending it did not come back"
         )
     rows = uow.all(
-        "SELECT * FROM escrow.rail_attempt WHERE state = 'INTENDED' AND send_after <= :now ORDER BY send_after, id LIMIT :limit"
+        "SELECT * FROM escrow.rail_attempt WHERE state = 'INTENDED' AND batch_no = '' AND send_after <= :now"
+        " ORDER BY send_after, id LIMIT :limit"
         " FOR UPDATE SKIP LOCKED",
         now=uow.now, limit=limit,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Literal
 
-from escrow import cases, rail_words, register, returns, statements, words
+from escrow import cases, rail_words, register, returns, statements, word_sets, words
 from escrow.desk import RailDesk
 from escrow.dispatch import Claim, ask_now
 from escrow.outcomes import Source
@@ -19,6 +19,7 @@ from foundation.wire import Wire, WireReply
 from schemas.findings import Refused
 
 CALL_TIMEOUT_S = 10.0
+MANY = 20  # words of one message from which they are written at once
 Told = Literal["REPORT", "REPLY", "QUERY"]
 
 
@@ -111,7 +112,17 @@ def _outcomes(
             uow, desk, rail_id, number, said, source, code=code, text=text, raw=raw
         )
 
-    for one in advice.outcomes:
+    if len(advice.outcomes) >= MANY:
+        told = [
+            word_sets.Word(
+                one.number, "UNKNOWN" if one.outcome == "NOT_SENT" and one.number in advice.ask else one.outcome,
+                one.reason_code or one.rail_status, one.reason,
+            )
+            for one in advice.outcomes
+        ]  # fmt: skip
+        # The raw message is kept once, where it lies, and not with each of its words.
+        result.add(word_sets.record_many(uow, desk, rail_id, told, source))
+    for one in advice.outcomes if len(advice.outcomes) < MANY else ():
         # Where the rail itself is not sure that nothing left, ask before anything is repeated.
         said = "UNKNOWN" if one.outcome == "NOT_SENT" and one.number in advice.ask else one.outcome
         _try(uow, result, word(one.number, said, one.reason_code or one.rail_status, one.reason))

@@ -71,7 +71,8 @@ def order_detail(uow: UnitOfWork, order_id: UUID) -> dict[str, Any] | None:
     found["approvals"] = [
         dict(each)
         for each in uow.all(
-            "SELECT role, person, digest, at FROM escrow.approval WHERE order_id = :id ORDER BY at",
+            "SELECT a.role, a.person, a.digest, a.at, a.batch, b.name AS batch_name, b.digest AS batch_digest FROM escrow.approval a"
+            " LEFT JOIN escrow.order_batch b ON b.id = a.batch WHERE a.order_id = :id ORDER BY a.at",
             id=order_id,
         )
     ]

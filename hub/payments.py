@@ -12,7 +12,7 @@ from typing import Any
 
 import escrow
 from foundation.journal import raise_alarm
-from foundation.unit_of_work import unit_of_work
+from foundation.unit_of_work import UnitOfWork, unit_of_work
 from foundation.wire import Wire
 from hub import choreography, money_terms
 from hub.pipeline import Hub
@@ -20,6 +20,7 @@ from schemas.findings import Refused
 
 log = logging.getLogger("concord.payments")
 BATCH = 20
+FILES = 4  # of many payments, a turn
 
 
 def rail_named(name: str) -> str | None:
@@ -41,7 +42,13 @@ def desk_of(hub: Hub) -> escrow.RailDesk:
 def work(hub: Hub, wire: Wire) -> dict[str, Any]:
     """Dispatch what was released, carry what waits, ask what is open; returns how many of each."""
     desk = desk_of(hub)
-    counts = {"dispatched": _dispatch_released(hub, desk), "sent": 0, "asked": 0, "accounts": 0}
+    counts = {
+        "dispatched": _dispatch_released(hub, desk),
+        "sent": 0,
+        "asked": 0,
+        "accounts": 0,
+        "files": send_files(hub, wire),
+    }
     for name, claim in (
         ("accounts", escrow.claim_subaccounts),
         ("sent", escrow.claim_to_send),
@@ -53,12 +60,43 @@ def work(hub: Hub, wire: Wire) -> dict[str, Any]:
     return counts
 
 
+def send_files(hub: Hub, wire: Wire, most: int = FILES) -> int:
+    """Send files of released batches, one after the other; returns how many left. A file of which an order may not go
+    is not sent: people cancel the batch's rest and draft it anew."""
+    desk = desk_of(hub)
+    with unit_of_work(hub.engine) as uow:
+        claims = escrow.claim_files(uow, desk, most)
+        paused = _paused(uow)
+        waiting = [each for each in escrow.waiting_files(uow, most) if each[2] not in paused]
+    for batch, no, _ in waiting:
+        try:
+            with unit_of_work(hub.engine) as uow:
+                dispatched, claim = escrow.dispatch_file(uow, desk, batch, no)
+                choreography.follow(uow, dispatched.events)
+        except Refused as refused:
+            log.warning("file %s of batch %s is not sent: %s", no, batch, refused)
+            with unit_of_work(hub.engine) as uow:
+                raise_alarm(
+                    uow, "batch_file_not_sent", f"{batch}/{no}", role="cashier", error=str(refused)[:300]
+                )
+            continue
+        claims += [claim] if claim is not None else []
+    for claim in claims:
+        reply = escrow.carry(wire, hub.settings.partner_url(claim.rail), claim)
+        with unit_of_work(hub.engine) as uow:
+            taken = escrow.take_file_reply(uow, desk, claim, reply)
+            choreography.follow(uow, taken.events)
+    return len(claims)
+
+
+def _paused(uow: UnitOfWork) -> set[str]:
+    return {row["partner"] for row in uow.all("SELECT partner FROM exchange.partner_state WHERE paused")}
+
+
 def _dispatch_released(hub: Hub, desk: escrow.RailDesk) -> int:
     with unit_of_work(hub.engine) as uow:
-        paused = {
-            row["partner"] for row in uow.all("SELECT partner FROM exchange.partner_state WHERE paused")
-        }
-        released = escrow.list_orders(uow, states=["RELEASED"], limit=500)
+        paused = _paused(uow)
+        released = escrow.released_orders(uow, limit=500)
         # A rail that a person has paused keeps its orders: released, not yet sent.
         waiting = [each["id"] for each in released if each["rail"] not in paused][:BATCH]
     done = 0

@@ -67,14 +67,32 @@ def notice(
 ) -> etree._Element:
     """A camt.054. Where `account` is the parent and a line another account's, CdtrAcct names the sub-account."""
     e = maker(profile.CAMT_054)
-    told = e.Ntfctn(
-        e.Id(msg_id),
+    told = _notification(e, msg_id, number, at, account, lines)
+    return e.Document(e.BkToCstmrDbtCdtNtfctn(_header(e, msg_id, at), told))
+
+
+def notice_of_many(
+    msg_id: str, at: datetime, groups: Sequence[tuple[int, tuple[str, str], Sequence[Line]]]
+) -> etree._Element:
+    """A camt.054 with a notification for each account: (its number, the account, its lines)."""
+    e = maker(profile.CAMT_054)
+    told = [
+        _notification(e, f"{msg_id}N{place}", number, at, account, lines)
+        for place, (number, account, lines) in enumerate(groups, 1)
+    ]
+    return e.Document(e.BkToCstmrDbtCdtNtfctn(_header(e, msg_id, at), *told))
+
+
+def _notification(
+    e: ElementMaker, name: str, number: int, at: datetime, account: tuple[str, str], lines: Sequence[Line]
+) -> etree._Element:
+    return e.Ntfctn(
+        e.Id(name),
         e.ElctrncSeqNb(str(number)),
         e.CreDtTm(iso_time(at)),
         _account(e, account),
         *(_entry(e, str(place), line) for place, line in enumerate(lines, 1)),
     )
-    return e.Document(e.BkToCstmrDbtCdtNtfctn(_header(e, msg_id, at), told))
 
 
 def report(

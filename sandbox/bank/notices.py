@@ -52,6 +52,17 @@ class Notices:
             told.append(self._post.put(profile.CAMT_054, xml_bytes(document)))
         return told
 
+    def tell_together(self, entries: list[int]) -> int:
+        """One camt.054 of many entries, a notification an account. Returns the message's number."""
+        told: dict[tuple[str, str], list[Line]] = {}
+        for entry in entries:
+            for line in self._ledger.lines(entry=entry):
+                told.setdefault((line.account, line.scheme), []).append(line)
+        msg_id = f"OQN{self._books.next_number(P, 'camt.054'):07d}"
+        groups = [(self._count(account[0], "notice_no"), account, lines) for account, lines in told.items()]
+        document = iso_accounts.notice_of_many(msg_id, self._clock.beijing(), groups)
+        return self._post.put(profile.CAMT_054, xml_bytes(document))
+
     def report(self, number: str, pending: list[Line]) -> int:
         """camt.052 of an account as it stands: ITBD, ITAV after holds, and entries that are only expected."""
         account = self._ledger.need(number)

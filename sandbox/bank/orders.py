@@ -21,6 +21,7 @@ from sandbox.control import BadOrder
 
 P = profile.PARTNER
 BATCH = 200
+MOST_IN_FILE = 500
 
 
 class Orders:
@@ -142,12 +143,28 @@ class Orders:
         """Execute (or at last refuse) payments whose time has come, each in its own commit."""
         with self._books.transaction() as db:
             due = db.execute(
-                "SELECT e2e FROM bank_payment WHERE state IN ('ACSP','PDNG') AND due_at<=? ORDER BY rowid LIMIT ?",
-                (self._clock.now().isoformat(), BATCH),
+                "SELECT e2e, msg_id FROM bank_payment WHERE state IN ('ACSP','PDNG') AND due_at<=? ORDER BY rowid LIMIT ?",
+                (self._clock.now().isoformat(), MOST_IN_FILE),
             ).fetchall()
-        for row in due:
+        if settings.read(self._books).by_file:
+            for msg_id in dict.fromkeys(row["msg_id"] for row in due):
+                self._execute_together(msg_id, [row["e2e"] for row in due if row["msg_id"] == msg_id])
+            return len(due)
+        for row in due[:BATCH]:
             self.execute(row["e2e"])
-        return len(due)
+        return len(due[:BATCH])
+
+    def _execute_together(self, msg_id: str, e2es: list[str]) -> None:
+        """Book the payments of one file in one commit, and tell of them together."""
+        with self._books.transaction() as db:
+            entries = [entry for e2e in e2es if (entry := self.execute(e2e, quiet=True)) is not None]
+            count = db.execute("SELECT payments FROM bank_file WHERE msg_id=?", (msg_id,)).fetchone()[0]
+            rows = [self.payment(e2e) for e2e in e2es]
+            if entries and settings.read(self._books).debit_notice:
+                self._notices.tell_together(entries)
+            told = [row | {"status": row["state"]} for row in rows if row["speaks"]]
+            if told:
+                self._say(msg_id, count, told, None)
 
     def payment(self, e2e: str) -> dict[str, Any]:
         """The payment's row. Raises BadOrder when the bank never took one of this EndToEndId."""

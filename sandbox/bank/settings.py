@@ -17,7 +17,8 @@ class Settings:
     clock, 100 on a virtual one). `rate_per_s`: calls a second before E00429 (0 = no limit). `notify_on`: sub or
     parent, the account under which camt.054 reports a credit of a sub-account. `windows`: keep cut-off, night pause
     and the hours of large sums. `query_lag_s`: payments younger than this are not found (habit 8). `balance_lag_s`:
-    how far the balance call is behind (habit 9). `closed`: answer E00503.
+    how far the balance call is behind (habit 9). `closed`: answer E00503. `by_file`: payments of one file are booked in
+    one go and told of together, one pain.002 a file and one camt.054 for all its debits.
     """
 
     night: str = "auto"
@@ -30,6 +31,7 @@ class Settings:
     query_lag_s: int = 0
     balance_lag_s: int = 0
     closed: bool = False
+    by_file: bool = False
 
 
 _WORDS = {
