@@ -63,7 +63,10 @@ WHERE r.id = t.id
 _SETTLE_LISTED = """
 UPDATE registry.listed_hand_over l SET settled_at = :now, settled_why = 'arrived' FROM (
     SELECT u.id FROM registry.listed_hand_over u CROSS JOIN LATERAL (
-        SELECT id FROM registry.dispute WHERE numbers @> ARRAY[u.native_id] AND merged_into IS NULL OFFSET 0) d
+        SELECT dispute AS id FROM registry.source_case WHERE native_id = u.native_id AND dispute IS NOT NULL
+        UNION ALL (SELECT id FROM registry.dispute WHERE NOT EXISTS (
+            SELECT 1 FROM registry.source_case k WHERE k.native_id = u.native_id AND k.dispute IS NOT NULL)
+          AND numbers @> ARRAY[u.native_id COLLATE "default"])) d
     CROSS JOIN LATERAL (
         (SELECT 1 FROM registry.source_case c JOIN registry.referral o ON o.source_case = c.id
          WHERE c.dispute = d.id AND o.from_agency = u.from_agency AND o.to_agency = u.to_agency
