@@ -23,7 +23,11 @@ LEAST_BITS = 2048
 
 class CertificateIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    certificate: str = Field(min_length=1, max_length=MOST_BYTES, description="PEM, one certificate")
+    certificate: str = Field(
+        pattern=r"^-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*$",
+        max_length=MOST_BYTES,
+        description="PEM, one certificate",
+    )
     fingerprint: str = Field(
         pattern="^[0-9a-f]{64}$", description="SHA-256 of the DER, as the other side told it by another way"
     )
