@@ -165,6 +165,7 @@ def _under_load(
     killer.fill_disk()
     killer.work(planned[len(planned) // 4 :], lambda: len(killer.done) >= size.kills)
     _say(f"{len(killer.done)} kills")
+    (var_dir / f"enough-{PREFIX}").touch()
     output, _ = sender.communicate(timeout=3000)
     _say("everything sent")
     stop.set()

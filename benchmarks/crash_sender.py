@@ -1,6 +1,7 @@
 """A partner that never gives up: sends each case's messages one after the other until each is acknowledged, and keeps a log.
 
-``python -m benchmarks.crash_sender FOLDER HOST PORT CASES LANES SEED PREFIX``. The log, ``FOLDER/sent-PREFIX``, has a line for
+``python -m benchmarks.crash_sender FOLDER HOST PORT CASES LANES SEED PREFIX``. It sends at least CASES cases and goes on,
+for at most MOST_TIMES as many, until there is a file ``FOLDER/enough-PREFIX``. The log, ``FOLDER/sent-PREFIX``, has a line for
 each acknowledged message: id, tries, SHA-256 of the receipt, and "differs" where a repeat got another receipt.
 """
 
@@ -10,6 +11,7 @@ import asyncio
 import hashlib
 import random
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -24,6 +26,7 @@ PAUSE_S = 0.2
 REPEATED = 0.02  # so many are sent again although they were acknowledged
 BY_SOAP = 0.2
 MOST_TRIES = 2000
+MOST_TIMES = 5
 
 
 class Cases(Messages):
@@ -74,10 +77,17 @@ async def deliver(lane: Lane, write: Any, message: dict[str, Any]) -> tuple[int,
     raise SystemExit(f"{message['message_id']} was not taken in {MOST_TRIES} tries")
 
 
-async def work(lane: Lane, cases: Cases, left: list[int], sender: Sender, log: TextIO, seed: str) -> None:
+def numbers(least: int, enough: Path) -> Iterator[int]:
+    """Numbers of cases: at least so many, then on until there is ``enough``."""
+    for case in range(1, MOST_TIMES * least + 1):
+        if case > least and enough.exists():
+            return
+        yield case
+
+
+async def work(lane: Lane, cases: Cases, left: Iterator[int], sender: Sender, log: TextIO, seed: str) -> None:
     """Take cases until none is left."""
-    while left:
-        case = left.pop()
+    for case in left:
         chance = random.Random(f"{seed}/{case}")
         for message in cases.of(case):
             write = sender.soap if chance.random() < BY_SOAP else sender.submit
@@ -94,7 +104,7 @@ async def run(folder: Path, host: str, port: int, cases: int, lanes: int, seed: 
     """All cases over ``lanes`` connections."""
     sender = Sender.load(str(folder), f"{host}:{port}")
     made = Cases(int(seed), prefix)
-    left = list(range(cases, 0, -1))
+    left = numbers(cases, folder / f"enough-{prefix}")
     with (folder / f"sent-{prefix}").open("w", encoding="utf-8", buffering=1) as log:
         await asyncio.gather(*(work(Lane(host, port), made, left, sender, log, seed) for _ in range(lanes)))
 
