@@ -29,7 +29,7 @@ class NotReady(Exception):
 class Program:
     """What to start. ``ready`` answers whether it does its work; ``ready_within_s`` is the stated limit.
 
-    After ``lives`` short lives in a row it is given up.
+    After ``lives`` short lives in a row it is given up; being killed while it did its work does not count.
     """
 
     name: str
@@ -61,6 +61,7 @@ class Child:
         self._started = 0.0
         self._again_at = 0.0
         self._short_lives = 0
+        self._failures = 0
         self._lock = threading.RLock()
 
     @property
@@ -126,9 +127,12 @@ class Child:
             self._end_group()
             short = time.monotonic() - self._started < SHORT_LIFE_S
             self._short_lives = self._short_lives + 1 if short else 0
-            if self._short_lives >= self.program.lives:
+            # Who did its work and was killed has not failed by itself: it is never given up for that.
+            killed = code == -signal.SIGKILL and self.state == "up"
+            self._failures = self._failures + (not killed) if short else 0
+            if self._failures >= self.program.lives:
                 self.state = "given-up"
-                return f"ended with {_how(code)} {self._short_lives} times in a row, given up"
+                return f"ended with {_how(code)} {self._failures} times in a row, given up"
             self._again_at = time.monotonic() + BACK_OFF_S[min(self._short_lives, len(BACK_OFF_S) - 1)]
             self.state = "waiting"
             return f"ended with {_how(code)}"

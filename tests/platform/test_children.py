@@ -95,6 +95,19 @@ def test_what_dies_again_and_again_is_given_up(tmp_path: Path) -> None:
     stop(small)
 
 
+def test_what_is_killed_at_its_work_is_never_given_up(tmp_path: Path) -> None:
+    small = child(tmp_path, SLEEPER, lives=2)
+    small.start()
+    for killed in range(1, 4):
+        small.confirm()
+        assert small.pid is not None
+        os.kill(small.pid, signal.SIGKILL)
+        wait_until(lambda: "SIGKILL" in small.heal())
+        wait_until(lambda: small.heal() == "again")
+        assert small.restarts == killed
+    stop(small)
+
+
 def test_what_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     small = child(
         tmp_path, f"import signal; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); {SLEEPER}"
