@@ -53,7 +53,8 @@ def main(url: str, folder: Path) -> None:
     print(
         json.dumps(
             {
-                "seconds": round(time.perf_counter() - begun, 2), "cpu_s": round(time.process_time() - used, 2), "steps": steps, "result": told["outcome"]["result"],
+                "seconds": round(time.perf_counter() - begun, 2), "cpu_s": round(time.process_time() - used, 2),
+                "steps": steps, "result": told["outcome"]["result"],
                 "findings": told["outcome"]["findings"][:5], "lines": told["meta"].get("lines", 0),
                 "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
             }

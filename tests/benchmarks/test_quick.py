@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 # These start the product's processes and take more than ten seconds; the long runs have them.
-LONGER = {"crash", "exchange", "isolation", "ledger", "money", "registry", "replay"}
+LONGER = {"crash", "exchange", "isolation", "ledger", "money", "payout", "reconcile", "registry", "replay"}
 
 
 @pytest.mark.parametrize(
