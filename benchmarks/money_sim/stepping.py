@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 BLOCKED_AFTER_S = 0.004  # a statement that takes longer is looked at: does it wait for the other's lock?
-STUCK_AFTER = 5000  # looks
+LONGEST_LOOK_S = 0.064  # on a busy machine a statement may take long without waiting for anybody
+STUCK_AFTER = 2000  # looks
 
 
 class Crash(BaseException):
@@ -108,12 +109,14 @@ class Stepper:
 
     def _until_rest(self, slot: Slot) -> None:
         """Wait until the act stands at a boundary, has ended, or waits for a lock of the other."""
+        wait = BLOCKED_AFTER_S
         for _ in range(STUCK_AFTER):
-            if slot.at.acquire(timeout=BLOCKED_AFTER_S):
+            if slot.at.acquire(timeout=wait):
                 slot.waits = False
                 return
             row = self._admin.execute("SELECT cardinality(pg_blocking_pids(%s)) AS n", (slot.pid,)).fetchone()
             if row is not None and row["n"]:
                 slot.waits = True
                 return
+            wait = min(2 * wait, LONGEST_LOOK_S)
         raise RuntimeError("an act does not come to rest")
