@@ -73,6 +73,10 @@ class Killer:
             else:
                 self._broker()
 
+    def points(self) -> set[str]:
+        """The different points of the code at which a process was killed; servers and the disk are not counted."""
+        return {each.split(" (after")[0] for each in self.done} - {DATABASE, BROKER, DISK}
+
     def reached(self) -> dict[str, str]:
         """Point → program, of all that was reached so far."""
         return {
