@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 import psycopg
 
-from case_registry import factors, tables
+from case_registry import factor_table, factors, tables
 from case_registry.authority import as_row
 from case_registry.bulk_chunk import Chunk, NewCase
 from case_registry.conflict_tasks import ROLE_FOR
@@ -185,7 +185,7 @@ class DisputeRows:
 
     def _grade(self, ident: UUID, grade: factors.Grade) -> None:
         rows = _json([r.as_row() for r in grade.readings])
-        version = factors.table()["version"]
+        version = factor_table.table()["version"]
         today = self.now.astimezone(BEIJING).date()
         self.factors.append(
             (ident, grade.score, grade.name, rows, version, self.now, factors.review_on(grade.name, today))

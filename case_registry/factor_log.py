@@ -10,7 +10,7 @@ from uuid import UUID
 
 import orjson
 
-from case_registry import factors
+from case_registry import factor_table, factors
 from case_registry.disputes import anchor, dispute_ref
 from case_registry.outside import Facts
 from case_registry.source import Event, NotAllowed
@@ -37,21 +37,22 @@ def assess(
 ) -> tuple[list[Event], str]:
     """Grade a dispute now; returns events and the grade in force (an override while it lasts). What is to be kept of
     it goes to `kept`; `keep` writes it."""
-    held, gaps, noted = primary(whole.held), facts.gaps, facts.noted()
+    held, gaps, noted = primary(whole.held), facts.gaps, facts.noted(now)
     today = now.astimezone(BEIJING).date()
     row = whole.row if whole.row["computed"] is not None else None
     if row is None:
         grade = factors.first_grade(held, facts.outside, now=now, gaps=gaps, stage=stage, noted=noted)
     else:
-        values = factors.computed_values(held, facts.outside, now=now, gaps=gaps, stage=stage)
-        grade = factors.grade(factors.readings(values, noted))
+        grade = factors.grade_at(held, facts.outside, now=now, gaps=gaps, stage=stage, noted=noted)
     if row is None and grade.name == "NONE":
-        return [], _in_force("NONE", facts.overrides, today)
+        shown = _in_force("NONE", facts.overrides, today)
+        _log_override(whole, shown, 0, [], now, by, facts, kept)
+        return [], shown
     was, since = (row["computed"], row["lower_since"]) if row else ("NONE", None)
     stands = factors.stand(was, since, grade.name, now)
     rows = [r.as_row() for r in grade.readings]
     shared = {"dispute": whole.row["id"], "score": grade.score, "indicators": rows,
-              "rule_version": factors.table()["version"]}  # fmt: skip
+              "rule_version": factor_table.table()["version"]}  # fmt: skip
     if row is None or (row["score"], row["computed"], row["indicators"], row["lower_since"]) != (
         grade.score, stands.name, rows, stands.lower_since,
     ):  # fmt: skip
@@ -59,12 +60,38 @@ def assess(
                           "review_on": factors.review_on(stands.name, today)})  # fmt: skip
     shown = _in_force(stands.name, facts.overrides, today)
     if stands.name == was:
+        _log_override(whole, shown, grade.score, rows, now, by, facts, kept)
         return [], shown
     kept.log.append({**shared, "at": now, "by": by, "was": was, "now": stands.name, "cause": grade.why})
     up = factors.GRADES.index(stands.name) > factors.GRADES.index(was)
     event = {"event": "factor_raised" if up else "factor_lowered", "from": was, "to": stands.name,
              "score": grade.score, "why": grade.why, "indicators": rows}  # fmt: skip
     return [event], shown
+
+
+def _log_override(
+    whole: Whole,
+    shown: str,
+    score: int,
+    rows: list[dict[str, Any]],
+    now: datetime,
+    by: str,
+    facts: Facts,
+    kept: Kept,
+) -> None:
+    """A grade set by hand that begins or has run out is a change of what people read, and has its line."""
+    before = str(whole.row["grade"])
+    if before == shown or not facts.overrides:
+        return
+    last = max(facts.overrides, key=lambda o: o["at"])
+    running = last["until"] >= now.astimezone(BEIJING).date()
+    cause = (
+        f"override {last['code']} by {last['by']} until {last['until']}"
+        if running
+        else f"override ended on {last['until']}"
+    )
+    kept.log.append({"dispute": whole.row["id"], "at": now, "by": by, "was": before, "now": shown, "score": score,
+                     "indicators": rows, "rule_version": factor_table.table()["version"], "cause": cause})  # fmt: skip
 
 
 def keep(uow: UnitOfWork, kept: Kept) -> None:
@@ -101,7 +128,7 @@ def _log(
     uow: UnitOfWork, dispute: UUID, was: str, now: str, score: int, rows: list[dict[str, Any]], why: str
 ) -> None:
     row = {"dispute": dispute, "at": uow.now, "by": uow.actor.id, "was": was, "now": now, "score": score, "indicators": rows,
-           "rule_version": factors.table()["version"], "cause": why}  # fmt: skip
+           "rule_version": factor_table.table()["version"], "cause": why}  # fmt: skip
     keep(uow, Kept(log=[row]))
 
 
@@ -112,11 +139,14 @@ def note(
 
     `step`: one of the indicator's words, any text where it is counted. Raises NotAllowed.
     """
-    row = factors.table()["by_id"].get(indicator)
+    row = factor_table.table()["by_id"].get(indicator)
     if row is None or row["by"] != "noted":
         raise NotAllowed(f"{indicator} is not an indicator that people record")
-    if "words" in row and step not in row["words"]:
-        raise NotAllowed(f"{indicator} takes one of: {', '.join(row['words'])}")
+    steps = [*row.get("words", ()), *row.get("counted", ())]
+    if "words" in row and step not in steps:
+        raise NotAllowed(f"{indicator} takes one of: {', '.join(steps)}")
+    if not source.strip() and row.get("source_needed"):
+        raise NotAllowed(f"{indicator} comes from {row['source']}: name the source")
     if not reason.strip():
         raise NotAllowed("a note needs a reason")
     uow.execute(
@@ -148,7 +178,9 @@ def override(
     ident = dispute_ref(uow, dispute).id
     row = uow.one("SELECT computed, indicators FROM registry.factor WHERE dispute = :d", d=ident)
     computed = row["computed"] if row else "NONE"
-    most = min(factors.table()["by_grade"].get(g, {}).get("override_days", 30) for g in (grade, computed))
+    most = min(
+        factor_table.table()["by_grade"].get(g, {}).get("override_days", 30) for g in (grade, computed)
+    )
     if grade not in factors.GRADES:
         raise NotAllowed(f"a grade is one of: {', '.join(factors.GRADES)}")
     lowers = factors.GRADES.index(grade) < factors.GRADES.index(computed)
@@ -180,7 +212,7 @@ def strike_off(uow: UnitOfWork, dispute: str | UUID, reason: str) -> Event:
     """Take a factor off the list, by a person. Raises NotAllowed while the score is 15 or was within 30 days."""
     ident = dispute_ref(uow, dispute).id
     row = uow.one("SELECT * FROM registry.factor WHERE dispute = :d FOR UPDATE", d=ident)
-    wait = factors.table()["by_grade"]["BLUE"]["down_after_days"]
+    wait = factor_table.table()["by_grade"]["BLUE"]["down_after_days"]
     if row is None or row["computed"] != "BLUE" or row["lower_since"] is None:
         raise NotAllowed("only a BLUE factor whose score is below the list can be struck off")
     if (uow.now - row["lower_since"]).days < wait:

@@ -7,14 +7,13 @@ person (supervision.md 5). A lawful first petition scores 0; religion, origin an
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
+from case_registry.factor_signs import merged, signs
+from case_registry.factor_table import table
 from case_registry.projection import distinct_on_one_side
 from case_registry.told import BEIJING
 from case_registry.whereabouts import Held, Outside
@@ -26,19 +25,20 @@ _DEFAULT = re.compile(r"^DEFAULT\b")
 
 @dataclass(frozen=True)
 class Reading:
-    """One indicator that is true now: its value, the step it reached, its weight, and where it comes from."""
+    """One indicator that is true now: its value, the step it reached, its weight, where it comes from, and why."""
 
     id: str
     value: int
     word: str
     weight: int
     source: str
+    why: str = ""
 
     def as_row(self) -> dict[str, Any]:
         """The reading as it is stored and shown."""
         row = table()["by_id"][self.id]
         return {"id": self.id, "zh": row["zh"], "en": row["en"], "value": self.value, "word": self.word,
-                "weight": self.weight, "source": self.source}  # fmt: skip
+                "weight": self.weight, "source": self.source, **({"why": self.why} if self.why else {})}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,20 +51,16 @@ class Grade:
     readings: tuple[Reading, ...]
 
 
-@cache
-def table() -> dict[str, Any]:
-    """The table of indicators and grades, with `by_id` for look-up."""
-    raw = tomllib.loads(files("case_registry").joinpath("data/unstable_factors.toml").read_text("utf-8"))
-    raw["by_id"] = {row["id"]: row for row in raw["indicator"]}
-    raw["by_grade"] = {row["name"]: row for row in raw["grade"]}
-    return raw
-
-
 def noted_indicators() -> list[dict[str, Any]]:
     """Indicators that people record: `id`, `zh`, `en` and the `words` that are their steps ([] = counted)."""
     rows = [row for row in table()["indicator"] if row["by"] == "noted"]
     return [
-        {"id": row["id"], "zh": row["zh"], "en": row["en"], "words": list(row.get("words", ()))}
+        {
+            "id": row["id"],
+            "zh": row["zh"],
+            "en": row["en"],
+            "words": [*row.get("words", ()), *row.get("counted", ())],
+        }
         for row in rows
     ]
 
@@ -101,15 +97,19 @@ def _counties(held: Sequence[Held], since: date) -> set[str]:
     return {e.text("place_code")[:6] for e in recent if e.text("place_code")}
 
 
-def readings(values: Mapping[str, int], noted: Mapping[str, Sequence[str]]) -> tuple[Reading, ...]:
-    """Which indicators are true, each at its highest step. `noted`: words recorded by officers, by indicator."""
+def readings(
+    values: Mapping[str, int], noted: Mapping[str, Sequence[str]], whys: Mapping[tuple[str, str], str] = {}
+) -> tuple[Reading, ...]:
+    """Which indicators are true, each at its highest step. `noted`: words recorded by officers or shown by the record,
+    by indicator; `whys`: why, by indicator and word."""
     found = []
     for row in table()["indicator"]:
         if "words" in row:
             words = [w for w in noted.get(row["id"], ()) if w in row["words"]]
             if words:
                 word = max(words, key=lambda w: (row["words"][w], w))
-                found.append(Reading(row["id"], len(words), word, row["words"][word], row["source"]))
+                why = whys.get((row["id"], word), "")
+                found.append(Reading(row["id"], len(words), word, row["words"][word], row["source"], why))
             continue
         value = len(noted.get(row["id"], ())) if row["by"] == "noted" else values.get(row["id"], 0)
         reached = [weight for threshold, weight in row["steps"] if value >= threshold]
@@ -134,6 +134,17 @@ def grade(found: Sequence[Reading]) -> Grade:
     return Grade("NONE", score, "score below the list", tuple(found))
 
 
+def grade_at(
+    held: Sequence[Held], outside: Outside, *, now: datetime, gaps: int, stage: str, noted: Mapping[str, Sequence[str]]
+) -> Grade:  # fmt: skip
+    """The grade at a moment, by all that the record says and officers noted."""
+    values = computed_values(held, outside, now=now, gaps=gaps, stage=stage)
+    words, whys = merged(
+        {name: list(steps) for name, steps in noted.items()}, signs(held, now=now, stage=stage)
+    )
+    return grade(readings(values, words, whys))
+
+
 def first_grade(
     held: Sequence[Held], outside: Outside, *, now: datetime, gaps: int, stage: str, noted: Mapping[str, Sequence[str]]
 ) -> Grade:  # fmt: skip
@@ -141,7 +152,7 @@ def first_grade(
 
     A petition told to us late would have put it on the list in its time, and nothing leaves the list by itself.
     """
-    at_now = grade(readings(computed_values(held, outside, now=now, gaps=gaps, stage=stage), noted))
+    at_now = grade_at(held, outside, now=now, gaps=gaps, stage=stage, noted=noted)
     days = [
         day
         for h in held
@@ -150,7 +161,7 @@ def first_grade(
     if stage == "CLOSED" or not days or max(days) >= now.astimezone(BEIJING).date():
         return at_now
     then = datetime.combine(max(days), time(12), BEIJING)
-    in_time = grade(readings(computed_values(held, outside, now=then, gaps=gaps, stage=stage), noted))
+    in_time = grade_at(held, outside, now=then, gaps=gaps, stage=stage, noted=noted)
     return max(at_now, in_time, key=lambda each: (GRADES.index(each.name), each.score))
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from case_registry.authority import BY_DECISION, Voice
+from case_registry.factor_table import window_of
 from case_registry.whereabouts import Outside
 from foundation.unit_of_work import UnitOfWork
 
@@ -22,7 +23,7 @@ class Facts:
     escrows: list[dict[str, Any]] = field(default_factory=list)
     notices_owed: int = 0
     flags: list[str] = field(default_factory=list)
-    notes: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[tuple[str, str, datetime]] = field(default_factory=list)
     overrides: list[dict[str, Any]] = field(default_factory=list)
     open_gaps: int = 0
     gaps: int = 0
@@ -51,11 +52,13 @@ class Facts:
             whole.decisions += own.decisions
         return whole
 
-    def noted(self) -> dict[str, list[str]]:
-        """Words recorded by officers, by indicator."""
+    def noted(self, now: datetime) -> dict[str, list[str]]:
+        """Words recorded by officers, by indicator, that count still: a note lapses with its indicator's window."""
         found: dict[str, list[str]] = {}
-        for indicator, step in self.notes:
-            found.setdefault(indicator, []).append(step)
+        for indicator, step, at in self.notes:
+            window = window_of(indicator)
+            if not window or now - at <= timedelta(days=window):
+                found.setdefault(indicator, []).append(step)
         return found
 
 
@@ -114,7 +117,7 @@ def facts_of(uow: UnitOfWork, cases: Sequence[int], at: datetime | None = None) 
         elif row["what"] == "flag":
             own.flags.append(name)
         elif row["what"] == "note":
-            own.notes.append((name, value))
+            own.notes.append((name, value, row["at"]))
         elif row["what"] == "override":
             own.overrides.append({"grade": name, **value, "until": date.fromisoformat(value["until"])})
         elif row["what"] == "gap":

@@ -30,11 +30,16 @@ def watch_deadlines(uow: UnitOfWork) -> list[Event]:
     return [*events, *refresh(uow, sorted(concerned)), *watch_supervision(uow)]
 
 
+# Grades that may move by time alone: a lower score that has stood long enough, a review, a note or a silence whose window
+# is over; and a grade set by hand that has run out, on whatever list.
 _DUE_FACTORS = """
-SELECT f.dispute FROM registry.factor f JOIN registry.dispute d ON d.id = f.dispute
+(SELECT f.dispute FROM registry.factor f JOIN registry.dispute d ON d.id = f.dispute
 WHERE d.merged_into IS NULL AND f.computed <> 'NONE'
   AND (f.lower_since IS NOT NULL OR d.grade <> f.computed OR f.review_on <= CAST(:now AS date))
-ORDER BY f.changed_at LIMIT :most
+ORDER BY f.changed_at LIMIT :most)
+UNION
+(SELECT d.id FROM registry.dispute d LEFT JOIN registry.factor f ON f.dispute = d.id
+WHERE d.merged_into IS NULL AND d.grade <> 'NONE' AND d.grade <> COALESCE(f.computed, 'NONE') ORDER BY d.moved_at LIMIT :most)
 """
 
 
