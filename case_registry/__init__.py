@@ -17,6 +17,7 @@ from case_registry import clock_acts as _clock_acts
 from case_registry import conflict_tasks as _conflicts
 from case_registry import factor_log as _factor_log
 from case_registry import link_decisions as _proposals
+from case_registry.access import Reader, access_rows, may, purposes_of, reader_for, reader_of
 from case_registry.board_counts import CHANGED as BOARD_CHANGED
 from case_registry.board_counts import board
 from case_registry.bulk import bulk_load
@@ -77,11 +78,13 @@ __all__ = [
     "NotAllowed",
     "NotRecorded",
     "Page",
+    "Reader",
     "Rebuilt",
     "RecordResult",
     "Source",
     "Spoken",
     "Unknown",
+    "access_rows",
     "attach",
     "board",
     "bulk_load",
@@ -102,6 +105,7 @@ __all__ = [
     "factor_list",
     "find_disputes",
     "list_hand_overs",
+    "may",
     "my_work",
     "note_indicator",
     "noted_indicators",
@@ -109,6 +113,9 @@ __all__ = [
     "override_grade",
     "parked_count",
     "proposals",
+    "purposes_of",
+    "reader_for",
+    "reader_of",
     "rebuild_page",
     "rebuilt_hash",
     "recall_referral",
@@ -153,9 +160,11 @@ def undo_link(uow: UnitOfWork, decision: UUID, reason: str) -> list[Event]:
     return _proposals.undo(uow, decision, reason)
 
 
-def conflicts(uow: UnitOfWork, dispute: UUID | None = None, limit: int = 100) -> list[dict[str, Any]]:
-    """Open conflicts between equally believed sources, oldest first."""
-    return _conflicts.open_conflicts(uow, dispute, limit)
+def conflicts(
+    uow: UnitOfWork, dispute: UUID | None = None, limit: int = 100, reader: Reader | None = None
+) -> list[dict[str, Any]]:
+    """Open conflicts between equally believed sources, oldest first; `reader`: those that this person may see."""
+    return _conflicts.open_conflicts(uow, dispute, limit, reader)
 
 
 def decide_conflict(uow: UnitOfWork, conflict: UUID, value: JsonValue, reason: str) -> list[Event]:

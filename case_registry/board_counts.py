@@ -13,7 +13,10 @@ FOLD_ABOVE = 20_000
 
 
 def board(uow: UnitOfWork, county: str = "") -> dict[str, Any]:
-    """Counts for the board of a county (or the whole city): by stage, holder, lamp, grade and town; gaps; oldest wait."""
+    """Counts for the board of a county (or the whole city): by stage, holder, lamp, grade and town; gaps; oldest wait.
+
+    Sealed disputes are in no count: a number that moves would tell of them.
+    """
     only = " WHERE county = :county" if county else ""
     params = {"county": county} if county else {}
     rows = uow.all(
@@ -29,9 +32,13 @@ def board(uow: UnitOfWork, county: str = "") -> dict[str, Any]:
         else:
             found["all"] = int(row["n"] or 0)
     beside = uow.one(
-        "SELECT (SELECT count(*) FROM registry.gap_alarm WHERE ended_at IS NULL AND kind <> 'NO_RECEIPT') AS gaps,"
-        " (SELECT count(*) FROM registry.proposal WHERE state = 'OPEN') AS proposals,"
-        " (SELECT count(*) FROM registry.conflict WHERE state = 'OPEN') AS conflicts"
+        "SELECT (SELECT count(*) FROM registry.gap_alarm g WHERE g.ended_at IS NULL AND g.kind <> 'NO_RECEIPT'"
+        "   AND NOT EXISTS (SELECT 1 FROM registry.source_case c JOIN registry.dispute d ON d.id = c.dispute"
+        "     WHERE c.id = g.source_case AND d.sealed)) AS gaps,"
+        " (SELECT count(*) FROM registry.proposal p WHERE p.state = 'OPEN' AND NOT EXISTS (SELECT 1 FROM registry.source_case c"
+        "   JOIN registry.dispute d ON d.id = c.dispute WHERE c.id IN (p.a, p.b) AND d.sealed)) AS proposals,"
+        " (SELECT count(*) FROM registry.conflict c JOIN registry.dispute d ON d.id = c.dispute"
+        "   WHERE c.state = 'OPEN' AND NOT d.sealed) AS conflicts"
     )
     return {**found, **dict(beside or {})}
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import orjson
 
+from case_registry.access import PERSON, Reader, row_filter
 from case_registry.authority import Chosen, as_row
 from case_registry.disputes import anchor
 from case_registry.source import Event, NotAllowed, Unknown
@@ -122,13 +123,18 @@ def settle(uow: UnitOfWork, conflict: UUID, value: JsonValue, reason: str) -> UU
     return UUID(str(row["dispute"]))
 
 
-def open_conflicts(uow: UnitOfWork, dispute: UUID | None = None, limit: int = 100) -> list[dict[str, Any]]:
-    """Open conflicts, of one dispute or all, oldest first."""
+def open_conflicts(
+    uow: UnitOfWork, dispute: UUID | None = None, limit: int = 100, reader: Reader | None = None
+) -> list[dict[str, Any]]:
+    """Open conflicts, of one dispute or all, oldest first. `reader`: of disputes whose persons this one may see."""
     only = "" if dispute is None else " AND c.dispute = :dispute"
+    seen, params = row_filter(reader, PERSON, "d.") if reader else ("true", {})
     rows = uow.all(
-        "SELECT c.id, c.field, c.voices, c.role, c.opened_at, d.number AS dispute, d.title FROM registry.conflict c"
-        f" JOIN registry.dispute d ON d.id = c.dispute WHERE c.state = 'OPEN'{only} ORDER BY c.opened_at, c.id LIMIT :limit",
+        "SELECT c.id, c.field, c.voices, c.role, c.opened_at, d.number AS dispute, registry.shown_title(d.id) AS title"
+        " FROM registry.conflict c"
+        f" JOIN registry.dispute d ON d.id = c.dispute WHERE c.state = 'OPEN'{only} AND {seen} ORDER BY c.opened_at, c.id LIMIT :limit",
         limit=limit,
+        **params,
         **({} if dispute is None else {"dispute": dispute}),
     )
     return [dict(row) for row in rows]

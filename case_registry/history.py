@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
+from case_registry.access import Reader, reading_as
 from case_registry.disputes import dispute_ref
 from case_registry.source import Unknown
 from case_registry.words import word
@@ -48,17 +50,22 @@ ORDER BY 1, 2, 4, 5, 6 LIMIT :limit
 """
 
 
-def timeline(uow: UnitOfWork, number: str, limit: int = 1_000) -> list[dict[str, Any]]:
+def timeline(
+    uow: UnitOfWork, number: str, limit: int = 1_000, reader: Reader | None = None
+) -> list[dict[str, Any]]:
     """Everything that happened to a dispute, in the order in which the hub learnt it; none where there is no dispute.
 
     Each line: `at` (when we learnt it), `told_at` (when it was true, as told), `what`, `name`, `text` (Chinese),
-    `source` (agency and its key), `ref` (message, decision or rule), `detail`.
+    `source` (agency and its key), `ref` (message, decision or rule), `detail`. `reader`: what the database lets this
+    person see of it.
     """
     try:
         ident = dispute_ref(uow, number).id
     except Unknown:
         return []
-    return [_line(dict(row)) for row in uow.all(_TIMELINE, d=ident, limit=limit)]
+    with reading_as(uow, reader) if reader else nullcontext():
+        rows = uow.all(_TIMELINE, d=ident, limit=limit)
+    return [_line(dict(row)) for row in rows]
 
 
 def _line(row: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping
 
+from case_registry.access import PERSON, Reader, row_filter
 from case_registry.disputes import anchor, dispute_ref, regroup
 from case_registry.linking import lock
 from case_registry.machines import PROPOSAL
@@ -77,14 +78,21 @@ def _open(uow: UnitOfWork, rows: Sequence[RowMapping]) -> list[Event]:
 
 
 def proposals(
-    uow: UnitOfWork, *, dispute: UUID | None = None, after: tuple[float, UUID] | None = None, limit: int = 50
-) -> list[dict[str, Any]]:
+    uow: UnitOfWork, *, dispute: UUID | None = None, after: tuple[float, UUID] | None = None, limit: int = 50,
+    reader: Reader | None = None,
+) -> list[dict[str, Any]]:  # fmt: skip
     """Open proposals, best score first, with both sides and the reasons field by field.
 
-    `after`: score and id of the last row of the page before.
+    `after`: score and id of the last row of the page before. `reader`: only those of which this person may see both
+    sides.
     """
     clauses = ""
     params: dict[str, Any] = {"limit": limit}
+    if reader is not None:
+        for side in ("da.", "db."):
+            seen, more = row_filter(reader, PERSON, side)
+            clauses += f" AND {seen}"
+            params |= more
     if dispute is not None:
         clauses += " AND :dispute IN (ca.dispute, cb.dispute)"
         params["dispute"] = dispute
@@ -93,8 +101,8 @@ def proposals(
         params |= {"score": after[0], "after": after[1]}
     rows = uow.all(
         "SELECT p.id, p.score, p.opened_at, e.reasons, ca.partner AS a_partner, ca.agency AS a_agency, ca.native_id AS a_native,"
-        " da.number AS a_dispute, da.title AS a_title, cb.partner AS b_partner, cb.agency AS b_agency,"
-        " cb.native_id AS b_native, db.number AS b_dispute, db.title AS b_title FROM registry.proposal p"
+        " da.number AS a_dispute, registry.shown_title(da.id) AS a_title, cb.partner AS b_partner, cb.agency AS b_agency,"
+        " cb.native_id AS b_native, db.number AS b_dispute, registry.shown_title(db.id) AS b_title FROM registry.proposal p"
         " JOIN registry.link_edge e ON e.a = p.a AND e.b = p.b"
         " JOIN registry.source_case ca ON ca.id = p.a JOIN registry.source_case cb ON cb.id = p.b"
         " JOIN registry.dispute da ON da.id = ca.dispute JOIN registry.dispute db ON db.id = cb.dispute"

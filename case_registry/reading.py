@@ -15,6 +15,7 @@ from sqlalchemy import RowMapping
 
 from case_registry import conflict_tasks, link_decisions
 from case_registry import reading_parts as parts
+from case_registry.access import Reader, classes_seen, reading_as
 from case_registry.authority import Chosen, as_row, matrix
 from case_registry.disputes import dispute_ref
 from case_registry.episodes import CaseReading, Episode, read_case
@@ -22,6 +23,7 @@ from case_registry.flags import flags
 from case_registry.listing_text import title
 from case_registry.outside import Facts, facts_of
 from case_registry.projection import people, project
+from case_registry.shown import only_classes
 from case_registry.source import DisputeRef, Unknown
 from case_registry.statements import fetch
 from case_registry.told import PARTIES, read_day_of, read_moment
@@ -38,27 +40,44 @@ def dispute(
     as_known_on: datetime | str | None = None,
     viewer: str = "",
     unmasked: bool = False,
+    reader: Reader | None = None,
 ) -> dict[str, Any] | None:
     """The record of a dispute, None when no dispute has that number.
 
     `number`: ours, or any agency's own number for one of its cases; one that was merged away leads to the
     dispute it became part of. `as_true_on`, `as_known_on`: a day or moment, ISO text too (a day means its
     end, Beijing time). `viewer`: a partner's id; then what other partners hid (not public, revoked, sealed) is
-    left out; "" = the hub's own officers. `unmasked`: full id numbers, for those who may see them.
+    left out; "" = the hub's own officers. `unmasked`: full id numbers, for those who may see them. `reader`: the person
+    who looks; None also when the rule (``access.toml``) does not let this one know of the dispute, and only the fields
+    it gives, read as the database lets this person see them.
     """
     try:
         ref = dispute_ref(uow, number)
     except Unknown:
         return None
-    return _record(uow, ref, number, read_day_of(as_true_on), read_moment(as_known_on), viewer, unmasked)
+    row = uow.one(_ROW, id=ref.id)
+    assert row is not None
+    told = (read_day_of(as_true_on), read_moment(as_known_on), viewer, unmasked)
+    if reader is None:
+        return _record(uow, ref, number, row, *told)
+    classes = classes_seen(reader, dict(row))
+    if not classes:
+        return None
+    with reading_as(uow, reader):
+        found = _record(uow, ref, number, row, *told)
+    return only_classes(found, classes)
+
+
+_ROW = (
+    "SELECT id, stage_since, holder_since, registry.shown_title(id) AS title, sealed, grade, lamp, county, agencies"
+    " FROM registry.dispute WHERE id = :id"
+)
 
 
 def _record(
-    uow: UnitOfWork, ref: DisputeRef, number: str, as_true_on: date | None, as_known_on: datetime | None,
+    uow: UnitOfWork, ref: DisputeRef, number: str, row: RowMapping, as_true_on: date | None, as_known_on: datetime | None,
     viewer: str, unmasked: bool,
 ) -> dict[str, Any]:  # fmt: skip
-    row = uow.one("SELECT * FROM registry.dispute WHERE id = :id", id=ref.id)
-    assert row is not None
     cases = _cases(uow, ref.id, as_known_on)
     told = fetch(uow, [c["id"] for c in cases], as_known_on)
     readings = {case: read_case(statements, as_true_on) for case, statements in told.items()}

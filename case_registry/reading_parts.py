@@ -91,7 +91,7 @@ def referrals(uow: UnitOfWork, cases: Sequence[RowMapping]) -> list[dict[str, An
 def related(uow: UnitOfWork, cases: Sequence[RowMapping], own: UUID) -> list[dict[str, Any]]:
     """Other disputes of the same incident: related, never the same for that alone."""
     rows = uow.all(
-        "SELECT DISTINCT d.number, d.title FROM registry.source_case c"
+        "SELECT DISTINCT d.number, registry.shown_title(d.id) AS title FROM registry.source_case c"
         " JOIN registry.source_case o ON o.incidents && c.incidents AND o.incidents <> '{}'"
         " JOIN registry.dispute d ON d.id = o.dispute"
         " WHERE c.id = ANY(:ids) AND c.incidents <> '{}' AND d.id <> :own ORDER BY d.number LIMIT 20",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from case_registry.access import Reader, row_filter
 from case_registry.source import DisputeRef
 from foundation.unit_of_work import UnitOfWork
 from schemas.case_numbers import normalise_case_number
@@ -22,34 +23,46 @@ class Spot:
     flags: list[str]
 
 
-def disputes_of(uow: UnitOfWork, number: str, agency: str = "") -> list[DisputeRef]:
-    """The disputes that bear a number: an agency's own key, a case number, a mediation number, our own."""
+def disputes_of(
+    uow: UnitOfWork, number: str, agency: str = "", reader: Reader | None = None
+) -> list[DisputeRef]:
+    """The disputes that bear a number: an agency's own key, a case number, a mediation number, our own.
+
+    `reader`: only those that this person may know of.
+    """
     folded = normalise_case_number(number)
+    seen, params = row_filter(reader, alias="d.") if reader else ("true", {})
     rows = uow.all(
         "SELECT DISTINCT d.id, d.number, d.seq FROM registry.dispute d WHERE d.merged_into IS NULL"
-        " AND (d.numbers && CAST(:numbers AS text[]))"
+        f" AND (d.numbers && CAST(:numbers AS text[])) AND {seen}"
         " AND (:agency = '' OR EXISTS (SELECT 1 FROM registry.source_case c WHERE c.dispute = d.id AND c.agency = :agency"
         "      AND c.native_id = ANY(CAST(:numbers AS text[])))) ORDER BY d.seq",
         numbers=sorted({number, folded}),
         agency=agency,
+        **params,
     )
     return [DisputeRef(row["id"], row["number"]) for row in rows]
 
 
-def whereabouts_of(uow: UnitOfWork, references: Sequence[tuple[str, str]]) -> Spot:
+def whereabouts_of(
+    uow: UnitOfWork, references: Sequence[tuple[str, str]], reader: Reader | None = None
+) -> Spot:
     """Where the dispute is that any of these (agency, native id) belongs to.
 
     Statements that still wait for their case are shown as PARKED:n on whatever reference can show them. Where
-    the references belong to several disputes, the oldest one is taken.
+    the references belong to several disputes, the oldest one is taken. `reader`: disputes that this person may not know
+    of are as if they were not there.
     """
+    seen, params = row_filter(reader, alias="d.") if reader else ("true", {})
     rows = uow.all(
         "SELECT c.id, c.dispute, d.seq, d.number, d.stage, d.holder, d.flags,"
         " (SELECT count(*) FROM registry.statement s WHERE s.source_case = c.id AND s.parked) AS parked"
         " FROM unnest(CAST(:agencies AS text[]), CAST(:natives AS text[])) AS t(agency, native)"
         " JOIN registry.source_case c ON c.agency = t.agency AND c.native_id = t.native"
-        " LEFT JOIN registry.dispute d ON d.id = c.dispute ORDER BY d.seq NULLS LAST",
+        f" LEFT JOIN registry.dispute d ON d.id = c.dispute WHERE d.id IS NULL OR {seen} ORDER BY d.seq NULLS LAST",
         agencies=[agency for agency, _ in references],
         natives=[native for _, native in references],
+        **params,
     )
     known = [row for row in rows if row["dispute"] is not None]
     loose = sum(row["parked"] for row in rows if row["dispute"] is None)

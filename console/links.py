@@ -15,6 +15,7 @@ from console.acts import Taken
 from console.filled import Filled
 from console.pages import page
 from console.texts import say
+from foundation.journal import disclose
 from foundation.unit_of_work import UnitOfWork
 from schemas.claims import JsonValue
 from schemas.findings import Finding, Refused
@@ -34,22 +35,33 @@ COMPARED = (
 def proposal(request: Request, proposal_id: UUID, uow: Work) -> HTMLResponse:
     """Two records side by side, the reasons field by field, and the decision."""
     need(uow.actor, *LOOK)
+    reader = case_registry.reader_for(uow.actor, "link")
     found = next(
-        (each for each in case_registry.proposals(uow, limit=500) if each["id"] == proposal_id), None
+        (
+            each
+            for each in case_registry.proposals(uow, limit=500, reader=reader)
+            if each["id"] == proposal_id
+        ),
+        None,
     )
     if found is None:
         raise Refused(Finding("NOT_FOUND", "proposal", str(proposal_id)))
-    sides = [_side(uow, found[side]) for side in ("one", "other")]
+    sides = [_side(uow, found[side], reader) for side in ("one", "other")]
     names = [name for name in COMPARED if any(name in side["values"] for side in sides)]
     return page(
         request, "proposal.html", proposal=found, sides=sides, names=names, may=uow.actor.has(*DECIDE)
     )  # fmt: skip
 
 
-def _side(uow: UnitOfWork, told: dict[str, Any]) -> dict[str, Any]:
+def _side(uow: UnitOfWork, told: dict[str, Any], reader: case_registry.Reader) -> dict[str, Any]:
     """One side: the dispute it stands in now, and what its own case says."""
-    record = case_registry.dispute(uow, told["dispute"])
+    record = case_registry.dispute(uow, told["dispute"], reader=reader)
     assert record is not None
+    # Each look leaves a line, a look beside another record too.
+    disclose(
+        uow, recipient=uow.actor.id, purpose=reader.purpose, subject=record["number"], fields=["record"],
+        basis="个人信息保护法 第13条第3项",
+    )  # fmt: skip
     own = [each for each in record["episodes"] if each["native_id"] == told["native_id"]]
     values: dict[str, Any] = {}
     for each in own:
@@ -83,7 +95,14 @@ def settle(conflict_id: UUID, act: Taken) -> Response:
     """One of the sources' values holds, or a third one; the decision is kept with its reason."""
     need(act.uow.actor, *SETTLE)
     found = next(
-        (each for each in case_registry.conflicts(act.uow, limit=500) if each["id"] == conflict_id), None
+        (
+            each
+            for each in case_registry.conflicts(
+                act.uow, limit=500, reader=case_registry.reader_of(act.uow.actor)
+            )
+            if each["id"] == conflict_id
+        ),
+        None,
     )
     if found is None:
         raise Refused(Finding("NOT_FOUND", "conflict", str(conflict_id)))

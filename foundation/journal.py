@@ -100,15 +100,21 @@ def disclose(
     uow: UnitOfWork, *, recipient: str, purpose: str, subject: str, fields: list[str], basis: str
 ) -> None:
     """Write down that ``recipient`` was shown ``fields`` of ``subject`` (exchange rule 8)."""
-    uow.execute(
+    disclose_many(uow, recipient=recipient, purpose=purpose, subjects=[subject], fields=fields, basis=basis)
+
+
+def disclose_many(
+    uow: UnitOfWork, *, recipient: str, purpose: str, subjects: Sequence[str], fields: list[str], basis: str
+) -> None:
+    """Write down that ``recipient`` was shown ``fields`` of each of ``subjects``, such as the rows of an export."""
+    uow.execute_many(
         "INSERT INTO exchange.disclosure VALUES (:id, :at, :actor, :recipient, :purpose, :subject,"
         " CAST(:fields AS jsonb), :basis)",
-        id=uow.new_id(),
-        at=uow.now,
-        actor=uow.actor.id,
-        recipient=recipient,
-        purpose=purpose,
-        subject=subject,
-        fields=orjson.dumps(fields).decode(),
-        basis=basis,
-    )
+        [
+            {
+                "id": uow.new_id(), "at": uow.now, "actor": uow.actor.id, "recipient": recipient, "purpose": purpose,
+                "subject": subject, "fields": orjson.dumps(fields).decode(), "basis": basis,
+            }
+            for subject in subjects
+        ],
+    )  # fmt: skip

@@ -46,21 +46,30 @@ def password_right(password: str, stored: str) -> bool:
     return hmac.compare_digest(found.hex(), digest)
 
 
-def add_staff(uow: UnitOfWork, staff_id: str, name: str, org: str, roles: list[str], password: str) -> None:
-    """Enter a person, or bring name, office, roles and password up to date. Raises ValueError on an unknown role."""
+def add_staff(
+    uow: UnitOfWork, staff_id: str, name: str, org: str, roles: list[str], password: str, *, region: str = "",
+    agency: str = "",
+) -> None:  # fmt: skip
+    """Enter a person, or bring name, office, roles and password up to date. Raises ValueError on an unknown role.
+
+    ``region``: division code of the person's county, "" = the whole city; ``agency``: the agency acted for, "" = the hub.
+    """
     unknown = [role for role in roles if role not in ROLES]
     if unknown:
         raise ValueError(f"unknown role: {unknown[0]}")
     uow.execute(
-        "INSERT INTO exchange.staff (id, name, org, roles, password_hash, created_at) VALUES"
-        " (:id, :name, :org, :roles, :hash, :at) ON CONFLICT (id) DO UPDATE SET name = excluded.name,"
-        " org = excluded.org, roles = excluded.roles, password_hash = excluded.password_hash",
+        "INSERT INTO exchange.staff (id, name, org, roles, password_hash, created_at, region, agency) VALUES"
+        " (:id, :name, :org, :roles, :hash, :at, :region, :agency) ON CONFLICT (id) DO UPDATE SET name = excluded.name,"
+        " org = excluded.org, roles = excluded.roles, password_hash = excluded.password_hash, region = excluded.region,"
+        " agency = excluded.agency",
         id=staff_id,
         name=name,
         org=org,
         roles=roles,
         hash=hash_password(password),
         at=uow.now,
+        region=region,
+        agency=agency,
     )
 
 
@@ -85,13 +94,13 @@ def log_in(uow: UnitOfWork, staff_id: str, password: str) -> str | None:
 def session_actor(uow: UnitOfWork, token: str) -> Actor | None:
     """Who holds this session token; None when it is unknown or over."""
     row = uow.one(
-        "SELECT s.id, s.name, s.org, s.roles FROM exchange.session t JOIN exchange.staff s ON s.id = t.staff"
+        "SELECT s.id, s.name, s.org, s.roles, s.region, s.agency FROM exchange.session t JOIN exchange.staff s ON s.id = t.staff"
         " WHERE t.token_hash = :hash AND t.expires_at > clock_timestamp() AND s.active",
         hash=hashlib.sha256(token.encode()).digest(),
     )
     if row is None:
         return None
-    return Actor(row["id"], row["name"], frozenset(row["roles"]), row["org"])
+    return Actor(row["id"], row["name"], frozenset(row["roles"]), row["org"], row["region"], row["agency"])
 
 
 def staff_names(uow: UnitOfWork) -> dict[str, str]:

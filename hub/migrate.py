@@ -10,6 +10,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, text
 
+import case_registry
 from foundation.database import make_engine
 from schemas.state_machine import StateMachine
 
@@ -37,6 +38,7 @@ def upgrade_connection(conn: Connection, *, movable_clock: bool) -> None:
     command.upgrade(config, "head")
     conn.execute(text("UPDATE exchange.clock SET movable = :movable"), {"movable": movable_clock})
     sync_state_moves(conn, all_machines())
+    sync_access(conn)
 
 
 def all_machines() -> list[StateMachine]:
@@ -64,6 +66,16 @@ def sync_state_moves(conn: Connection, machines: list[StateMachine]) -> None:
         conn.execute(
             text("INSERT INTO exchange.state_move VALUES (:machine, :from_state, :event, :to_state)"), rows
         )
+
+
+def sync_access(conn: Connection) -> None:
+    """Fill the tables by which PostgreSQL decides who sees what from the registry's rule, the only source."""
+    for table, rows in case_registry.access_rows().items():
+        conn.execute(text(f"DELETE FROM {table}"))
+        if rows:
+            names = ", ".join(rows[0])
+            values = ", ".join(f":{name}" for name in rows[0])
+            conn.execute(text(f"INSERT INTO {table} ({names}) VALUES ({values})"), rows)
 
 
 def current(engine: Engine) -> str | None:

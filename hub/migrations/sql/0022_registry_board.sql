@@ -15,14 +15,14 @@ CREATE TABLE registry.board_count (
 CREATE FUNCTION registry.count_new() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO registry.board_count
-    SELECT county, stage, holder, town, lamp, grade, count(*) FROM came WHERE merged_into IS NULL GROUP BY 1, 2, 3, 4, 5, 6;
+    SELECT county, stage, holder, town, lamp, grade, count(*) FROM came WHERE merged_into IS NULL AND NOT sealed GROUP BY 1, 2, 3, 4, 5, 6;
     PERFORM pg_notify('concord_board', '');
     RETURN NULL;
 END $$;
 CREATE FUNCTION registry.count_gone() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO registry.board_count
-    SELECT county, stage, holder, town, lamp, grade, -count(*) FROM went WHERE merged_into IS NULL GROUP BY 1, 2, 3, 4, 5, 6;
+    SELECT county, stage, holder, town, lamp, grade, -count(*) FROM went WHERE merged_into IS NULL AND NOT sealed GROUP BY 1, 2, 3, 4, 5, 6;
     PERFORM pg_notify('concord_board', '');
     RETURN NULL;
 END $$;
@@ -30,8 +30,8 @@ CREATE FUNCTION registry.count_moved() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO registry.board_count
     SELECT county, stage, holder, town, lamp, grade, sum(n) FROM (
-        SELECT county, stage, holder, town, lamp, grade, 1 AS n FROM came WHERE merged_into IS NULL
-        UNION ALL SELECT county, stage, holder, town, lamp, grade, -1 FROM went WHERE merged_into IS NULL) AS moved
+        SELECT county, stage, holder, town, lamp, grade, 1 AS n FROM came WHERE merged_into IS NULL AND NOT sealed
+        UNION ALL SELECT county, stage, holder, town, lamp, grade, -1 FROM went WHERE merged_into IS NULL AND NOT sealed) AS moved
     GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(n) <> 0;
     IF FOUND THEN
         PERFORM pg_notify('concord_board', '');
