@@ -59,7 +59,7 @@ def test_signs_of_the_record(uow: UnitOfWork) -> None:
         shown(uow, claim)["U07"]["word"] == "people5_or_days30"
         and "5 people" in shown(uow, claim)["U07"]["why"]
     )
-    charge = episode("J1", "CRIMINAL_RECONCILIATION", "REFERRED", cause="故意伤害（重伤二级）", opened_on="2026-03-01", claimed_fen=20_000_000,
+    charge = episode("J1", "CRIMINAL_RECONCILIATION", "REFERRED", cause="故意伤害（重伤）", opened_on="2026-03-01", claimed_fen=20_000_000,
                      occurred_on="2026-02-10", parties=[person("夏小", id_number=born("20100301"))])  # fmt: skip
     harm = shown(uow, take(uow, PROCURATORATE, charge).disputes[0].number)
     assert harm["U13"]["word"] == "injury" and harm["U17"]["why"] == "a person hurt was 15 years old"
