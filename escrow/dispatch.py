@@ -47,7 +47,12 @@ def dispatch(uow: UnitOfWork, desk: RailDesk, order_id: UUID) -> Result:
     if row["state"] != "RELEASED":
         raise refuse("ILLEGAL_STATE", "order.state", row["state"], "RELEASED")
     if uow.scalar("SELECT 1 FROM escrow.batch_order WHERE order_id = :id", id=order_id) is not None:
-        raise refuse("ILLEGAL_STATE", "order", row["number"], "an order of its own: this one leaves with its batch's file")
+        raise refuse(
+            "ILLEGAL_STATE",
+            "order",
+            row["number"],
+            "an order of its own: this one leaves with its batch's file",
+        )
     case = ledger.lock_case(uow, row["case_id"])
     if row["purpose"] == "COMPENSATION":
         orders.may_pay(uow, case, row["payee"], row["decision"])

@@ -20,7 +20,9 @@ class UnknownPartner(Exception):
     """No adapter and no rail has that name."""
 
 
-def ingest_path(hub: Hub, partner: str, path: Path, received_at: datetime | None, now: datetime) -> dict[str, Any]:
+def ingest_path(
+    hub: Hub, partner: str, path: Path, received_at: datetime | None, now: datetime
+) -> dict[str, Any]:
     """Take one file from disk; a large statement file is never held whole. Raises UnknownPartner."""
     rail = payments.rail_named(partner)
     if rail is not None and statement_files.is_large(rail, path):

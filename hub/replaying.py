@@ -45,7 +45,8 @@ def take_up(hub: Hub, inbox_id: UUID, actor: Actor = SYSTEM) -> dict[str, Any]:
     """Process a stored message, of an agency or of a way to pay; what was decided stays decided."""
     with unit_of_work(hub.engine, actor) as uow:
         row = uow.one(
-            "SELECT partner, channel, operation, receipt IS NOT NULL AS open FROM exchange.inbox WHERE id = :id", id=inbox_id
+            "SELECT partner, channel, operation, receipt IS NOT NULL AS open FROM exchange.inbox WHERE id = :id",
+            id=inbox_id,
         )
     if row is not None and row["open"]:
         return applying.take_up(hub, inbox_id)
