@@ -33,7 +33,7 @@ class ReasonIn(BaseModel):
 
 
 class RepairIn(ReasonIn):
-    content_base64: str = Field(max_length=1_400_000, pattern="^[A-Za-z0-9+/]*={0,2}$")
+    content_base64: str = Field(max_length=1_400_000, pattern="^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$")
 
 
 class ManyIn(ReasonIn):
@@ -138,7 +138,7 @@ def inbox_repair(inbox_id: UUID, body: RepairIn, request: Request, actor: Caller
     return repair(hub_of(request), inbox_id, content, body.reason, actor)
 
 
-@router.post("/exchange/inbox/replay", summary="Apply many messages again 批量重新处理")
+@router.post("/exchange/replays", summary="Apply many messages again 批量重新处理")
 def inbox_replay_many(body: ManyIn, request: Request, actor: Caller) -> dict[str, Any]:
     """In the order they came; counts by result."""
     need(actor, "operator")
