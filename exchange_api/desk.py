@@ -33,7 +33,9 @@ class ReasonIn(BaseModel):
 
 
 class RepairIn(ReasonIn):
-    content_base64: str = Field(max_length=1_400_000, pattern="^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$")
+    content_base64: str = Field(
+        max_length=1_400_000, pattern="^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+    )
 
 
 class ManyIn(ReasonIn):

@@ -38,7 +38,7 @@ class DecisionIn(BaseModel):
 
 class ValueIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    value: Any
+    value: str | int | bool | list[str | int] | None
     reason: str = Field(min_length=1, max_length=500)
 
 

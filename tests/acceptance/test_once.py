@@ -31,6 +31,8 @@ TIMES = 50
 LINKS = {
     "registry.board_count",
     "registry.link_edge",
+    "registry.supervision_case",  # one case on a dispute whose people petition again, however often
+    "registry.supervision_act",
     "registry.factor",
     "registry.factor_log",
     "exchange.event",
