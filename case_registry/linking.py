@@ -48,10 +48,8 @@ def lock(uow: UnitOfWork) -> None:
 
 
 def lock_for_messages(uow: UnitOfWork) -> None:
-    """`lock`, and to the end of the transaction no table is read whole where an index serves.
-
-    A few messages name a handful of keys; a plan made while a table was small, and kept, would go on reading all of it.
-    """
+    """`lock`, and to the end of the transaction no table is read whole where an index serves: a plan that was made while
+    a table was small, and kept, would go on reading all of it."""
     uow.execute(
         "SELECT pg_advisory_xact_lock(hashtext('registry.link')), set_config('enable_seqscan', 'off', true)"
     )
@@ -129,8 +127,7 @@ class Judged:
     proposals: set[int]
 
 
-# Here and in _COMPONENT, OFFSET 0 keeps each look-up a look-up by index. On tables that have just grown the planner, by
-# statistics of before, else reads whole ones for a handful of keys, and ever longer.
+# Here and in _COMPONENT, OFFSET 0 keeps each look-up one by index; statistics of before would have whole tables read.
 _CANDIDATES = """
 SELECT p.one, p.other, c.features FROM (
     SELECT DISTINCT mine.source_case AS one, theirs.source_case AS other

@@ -21,7 +21,8 @@ time        watch_instalments, reconcile_day, seal_day, prove
 looking     has_case, acts_of, escrow_case, escrow_detail, order_detail, sent_instruction, places_of, the lists, suspense_fen
 """
 
-from escrow.batch_drafts import BatchItem, draft_batch
+from escrow.batch_checks import BatchItem
+from escrow.batch_drafts import draft_batch
 from escrow.batch_files import claim_files, dispatch_file, released_orders, take_file_reply, waiting_files
 from escrow.batches import batch_detail, cancel_batch, check_batch, release_batch
 from escrow.breaks import close_break, own_break

@@ -15,7 +15,8 @@ import orjson
 from sqlalchemy import RowMapping
 from sqlalchemy.exc import IntegrityError
 
-from escrow import ledger, numbers, orders
+from escrow import numbers
+from escrow.batch_checks import BatchItem, cases_of, check_money, payees_of
 from escrow.desk import RailDesk
 from escrow.drafting import PURPOSE_TEXT
 from escrow.rail_limits import check_instruction, execution_day
@@ -29,16 +30,6 @@ from schemas.money import Fen
 MOST = 170_000  # payees of the largest day on record (escrow.md, "What others reach")
 AT_ONCE = 2_000  # rows a statement
 PURPOSE = "COMPENSATION"
-
-
-@dataclass(frozen=True)
-class BatchItem:
-    """One payout: `case` by its mediation number, the payee's `seat`, `fen` of one instalment."""
-
-    case: str
-    instalment: int
-    seat: str
-    fen: int
 
 
 @dataclass(frozen=True)
@@ -72,9 +63,9 @@ def draft_batch(
     known = uow.one("SELECT * FROM escrow.order_batch WHERE name = :name", name=said(name, "name"))
     if known is not None:
         return _same(uow, known, items)
-    cases = _cases(uow, items)
-    payees = _payees(uow, rail_id, cases, items)
-    _money(uow, cases, items)
+    cases = cases_of(uow, items)
+    payees = payees_of(uow, rail_id, cases, items)
+    check_money(uow, cases, items)
     drafted = _orders(uow, desk, rail_id, cases, payees, items)
     try:
         _store(uow, rail_id, drafted)
@@ -137,76 +128,6 @@ def _same(uow: UnitOfWork, known: RowMapping, items: Sequence[BatchItem]) -> Res
             "BUSINESS_KEY_CONFLICT", "items", len(items), f"the {known['orders']} orders drafted first"
         )
     return Result(id=known["id"], data={"digest": known["digest"], "orders": known["orders"]})
-
-
-def _cases(uow: UnitOfWork, items: Sequence[BatchItem]) -> dict[str, RowMapping]:
-    """The cases by number, locked in one order, each of which may pay now."""
-    wanted = {each.case for each in items}
-    ids = [
-        row["id"]
-        for row in uow.all(
-            "SELECT id FROM escrow.escrow_case WHERE mediation_number = ANY(:numbers)", numbers=sorted(wanted)
-        )
-    ]
-    found = {row["mediation_number"]: row for row in ledger.lock_cases(uow, ids).values()}
-    if missing := sorted(wanted - found.keys()):
-        raise refuse("NOT_FOUND", "items.case", missing[0], "a case of this escrow")
-    seats: dict[str, str] = {each.case: each.seat for each in items}
-    for number, case in found.items():
-        orders.may_pay(uow, case, seats[number], "")
-    stopped = {
-        (row["case_id"], row["payee"])
-        for row in uow.all(
-            "SELECT case_id, payee FROM escrow.stop WHERE ended_at IS NULL AND payee <> '' AND case_id = ANY(CAST(:ids AS uuid[]))",
-            ids=ids,
-        )
-    }
-    for each in items:
-        if stopped and (found[each.case]["id"], each.seat) in stopped:
-            raise refuse("RELEASES_STOPPED", "items.seat", f"{each.case}/{each.seat}")
-    return found
-
-
-def _payees(
-    uow: UnitOfWork, rail_id: str, cases: Mapping[str, RowMapping], items: Sequence[BatchItem]
-) -> dict[tuple[UUID, str], RowMapping]:
-    rows = uow.all(
-        "SELECT DISTINCT ON (p.case_id, p.key) p.case_id, p.key, p.id, p.kind, p.id_number, a.number, a.name, a.bank_code,"
-        " a.bank_name, a.extra FROM escrow.escrow_case c JOIN escrow.party p ON p.case_id = c.id AND p.version = c.version"
-        " JOIN escrow.pay_account a ON a.party = p.id WHERE c.id = ANY(CAST(:ids AS uuid[])) AND p.role = 'PAYEE' AND p.active"
-        " AND a.active AND a.rail = :rail ORDER BY p.case_id, p.key, a.id",
-        ids=[case["id"] for case in cases.values()], rail=rail_id,
-    )  # fmt: skip
-    found = {(row["case_id"], row["key"]): row for row in rows}
-    for each in items:
-        if (cases[each.case]["id"], each.seat) not in found:
-            expected = f"a payee of the agreement with an account on {rail_id}"
-            raise refuse("PAYEE_NOT_AGREED", "items.seat", f"{each.case}/{each.seat}", expected)
-    return found
-
-
-def _money(uow: UnitOfWork, cases: Mapping[str, RowMapping], items: Sequence[BatchItem]) -> None:
-    """No draft for more than is free now in each case."""
-    wanted: dict[UUID, int] = {}
-    for each in items:
-        if isinstance(each.fen, bool) or not isinstance(each.fen, int) or each.fen <= 0:
-            raise refuse("AMOUNT_UNREADABLE", "items.fen", each.fen, "a whole number of fen above 0")
-        case_id = cases[each.case]["id"]
-        wanted[case_id] = wanted.get(case_id, 0) + each.fen
-    check_free(uow, wanted)
-
-
-def check_free(uow: UnitOfWork, wanted: Mapping[UUID, int]) -> None:
-    """Raise Refused MONEY_SHORT unless each case has that much free money, less what stops hold."""
-    rows = uow.all(
-        "SELECT case_id, mediation_number, free_fen - stopped_fen AS free FROM escrow.v_figures"
-        " WHERE case_id = ANY(CAST(:ids AS uuid[]))",
-        ids=list(wanted),
-    )
-    for row in rows:
-        if wanted[row["case_id"]] > max(0, int(row["free"])):
-            raise refuse("MONEY_SHORT", "fen", f"{wanted[row['case_id']]} of {row['mediation_number']}",
-                         f"at most {max(0, int(row['free']))}")  # fmt: skip
 
 
 def _orders(

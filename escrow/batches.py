@@ -9,7 +9,8 @@ from sqlalchemy import RowMapping
 from sqlalchemy.exc import IntegrityError
 
 from escrow import ledger, orders, stops
-from escrow.batch_drafts import AT_ONCE, check_free, sign_batch
+from escrow.batch_checks import check_free
+from escrow.batch_drafts import AT_ONCE, sign_batch
 from escrow.results import Event, Result, need_role, refuse, said
 from foundation.unit_of_work import UnitOfWork
 

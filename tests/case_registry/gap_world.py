@@ -6,7 +6,6 @@ The limits are counted here anew, from the working calendar alone.
 
 from __future__ import annotations
 
-import random
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -102,30 +101,30 @@ def _number(uow: UnitOfWork, each: HandOver) -> Any:
                       p=each.source.partner, n=each.native_id)  # fmt: skip
 
 
-def _draft(uow: UnitOfWork, each: HandOver) -> None:
+def says_draft(uow: UnitOfWork, each: HandOver) -> None:
     number = dispute_ref(uow, _number(uow, each)).number
     acting = UnitOfWork(uow.conn, DRAFTER, uow.now)
     each.referral = draft_referral(acting, number, each.source.agency, each.to, "移送办理")
 
 
-def _send(uow: UnitOfWork, each: HandOver) -> None:
+def says_send(uow: UnitOfWork, each: HandOver) -> None:
     assert each.referral is not None
     send_referral(UnitOfWork(uow.conn, SENDER, uow.now), each.referral)
 
 
-def _deliver(uow: UnitOfWork, each: HandOver) -> None:
+def says_deliver(uow: UnitOfWork, each: HandOver) -> None:
     assert each.referral is not None
     referral_receipt(uow, each.referral, f"R{each.no}")
 
 
-def _take_up(uow: UnitOfWork, each: HandOver) -> None:
+def says_take_up(uow: UnitOfWork, each: HandOver) -> None:
     assert each.referral is not None
     source = SOURCES[each.to]
-    _begin(uow, each)
+    says_begin(uow, each)
     take_up_referral(uow, each.referral, source.partner, f"T{each.no:06d}")
 
 
-def _begin(uow: UnitOfWork, each: HandOver) -> None:
+def says_begin(uow: UnitOfWork, each: HandOver) -> None:
     """The receiving agency's own case, which cites the sender's number."""
     refs = [Reference("case_number", each.native_id, each.source.agency)]
     told = episode(
@@ -138,21 +137,21 @@ def _begin(uow: UnitOfWork, each: HandOver) -> None:
     tell(uow, SOURCES[each.to], told)
 
 
-def _return(uow: UnitOfWork, each: HandOver) -> None:
+def says_return(uow: UnitOfWork, each: HandOver) -> None:
     assert each.referral is not None
     return_referral(uow, each.referral, "不属本单位")
 
 
-def _recall(uow: UnitOfWork, each: HandOver) -> None:
+def says_recall(uow: UnitOfWork, each: HandOver) -> None:
     assert each.referral is not None
     recall_referral(uow, each.referral, "重复移送")
 
 
-def _sender_acts(uow: UnitOfWork, each: HandOver) -> None:
+def says_sender_acts(uow: UnitOfWork, each: HandOver) -> None:
     tell(uow, each.source, episode(each.native_id, KINDS[each.source.agency], "OPEN", version=(3,)))
 
 
-def _close(outcome: str) -> Act:
+def says_close(outcome: str) -> Act:
     def act(uow: UnitOfWork, each: HandOver) -> None:
         day = uow.now.astimezone(BEIJING).date().isoformat()
         tell(
@@ -171,92 +170,9 @@ def _close(outcome: str) -> Act:
     return act
 
 
-def _list(uow: UnitOfWork, each: HandOver) -> None:
+def says_list(uow: UnitOfWork, each: HandOver) -> None:
     row = {"native_id": each.native_id, "to_agency": each.to, "said_on": uow.now.astimezone(BEIJING).date()}
     assert list_hand_overs(uow, each.source.partner, each.source.agency, "四月移送清单", [row]) == 1
-
-
-def _through(each: HandOver, at: datetime) -> datetime:
-    """Drafted, sent and delivered within an hour; returns when it was delivered."""
-    for minutes, act in ((0, _draft), (20, _send), (40, _deliver)):
-        each.at(at + timedelta(minutes=minutes), act)
-    return at + timedelta(minutes=40)
-
-
-def plan(chance: random.Random, no: int, name: str) -> HandOver:
-    """One hand-over of a kind, its instants drawn at random inside what the kind means."""
-    agency, to = chance.choice([("petition", "mediation"), ("mediation", "court"), ("court", "mediation"), ("petition", "court"),
-                                ("arbitration", "mediation"), ("procuratorate", "mediation")])  # fmt: skip
-    start = datetime.combine(
-        FIRST + timedelta(days=chance.randrange(9)),
-        time(8 + chance.randrange(9), 30 * chance.randrange(2)),
-        BEIJING,
-    )
-    each = HandOver(no, name, SOURCES[agency], to, start)
-    limit = over(start, each.limit)
-
-    def inside(until: datetime) -> datetime:
-        return tens(start + (until - start) * chance.uniform(0.05, 0.95))
-
-    if name in ("never_taken_up", "taken_up", "taken_up_last_minute", "recalled") or name.startswith(
-        "returned"
-    ):
-        delivered = _through(each, start)
-        limit = over(delivered, each.limit)
-        if name == "never_taken_up":
-            each.gap_from = limit
-        elif name == "taken_up_last_minute":
-            each.at(limit - timedelta(seconds=1), _take_up)
-        elif name in ("taken_up", "recalled"):
-            each.at(
-                max(inside(limit), delivered + timedelta(minutes=10)),
-                _take_up if name == "taken_up" else _recall,
-            )
-        else:
-            returned = max(inside(limit), delivered + timedelta(minutes=10))
-            each.at(returned, _return)
-            act_by = over(returned, 3)
-            again = tens(returned + (act_by - returned) * chance.uniform(0.05, 0.9)) + timedelta(minutes=10)
-            if name == "returned_and_forgotten":
-                each.gap_from = act_by
-            elif name == "returned_and_answered":
-                each.at(again, _sender_acts)
-            else:
-                each.at(_through(each, again) + timedelta(minutes=30), _take_up)
-    elif name.startswith("closed"):
-        each.at(start, _close("MEDIATED" if name == "closed_otherwise" else "REFERRED"))
-        limit = over(start, 1)
-        if name == "closed_and_forgotten":
-            each.gap_from = limit
-        elif name == "closed_and_sent":
-            each.at(
-                _through(each, start + timedelta(minutes=10 * chance.randrange(3, 60)))
-                + timedelta(minutes=40),
-                _take_up,
-            )
-        elif name == "closed_and_begun_elsewhere":
-            each.at(inside(limit), _begin)
-    else:
-        each.at(start, _list)
-        if name == "listed_and_lost":
-            each.gap_from = over(start, 1)
-        elif name == "listed_and_begun":
-            each.at(inside(over(start, 1)), _begin)
-        else:
-            each.at(
-                _through(each, start + timedelta(minutes=10 * chance.randrange(3, 60)))
-                + timedelta(minutes=40),
-                _take_up,
-            )
-    return each
-
-
-def plans(seed: int, dropped: int, good: int) -> list[HandOver]:
-    """So many of each, kinds in turn."""
-    chance = random.Random(seed)
-    names = [DROPPED[i % len(DROPPED)] for i in range(dropped)] + [GOOD[i % len(GOOD)] for i in range(good)]
-    chance.shuffle(names)
-    return [plan(chance, no, name) for no, name in enumerate(names)]
 
 
 def open_all(engine: Engine, made: list[HandOver], portion: int = 1_000) -> None:
@@ -302,4 +218,4 @@ def _hours(acts: list[Any], first: datetime, end: datetime) -> Iterator[tuple[da
         hour += WATCH_EVERY
 
 
-__all__ = ["MEDIATION", "PETITION", "WATCH_EVERY", "HandOver", "open_all", "over", "plans", "play"]
+__all__ = ["MEDIATION", "PETITION", "WATCH_EVERY", "HandOver", "open_all", "over", "play"]

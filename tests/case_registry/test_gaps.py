@@ -11,7 +11,8 @@ from sqlalchemy import Engine
 
 from case_registry import find_disputes, list_hand_overs, my_work, open_gaps, settle_listed, watch_deadlines
 from foundation.unit_of_work import unit_of_work
-from tests.case_registry.gap_world import WATCH_EVERY, HandOver, open_all, plans, play
+from tests.case_registry.gap_plans import plans
+from tests.case_registry.gap_world import WATCH_EVERY, HandOver, open_all, play
 from tests.case_registry.make import MEDIATION, PETITION, episode, take
 
 Clock = Callable[[datetime | str], None]
