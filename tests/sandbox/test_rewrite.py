@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
@@ -100,6 +101,11 @@ def one_to_one(old: dict[str, str], new: dict[str, str]) -> None:
             assert luhn(after), (before, after)
 
 
+def sums_of(step: dict[str, Any]) -> list[int]:
+    """The sums that a step's action names, in fen."""
+    return [int(each.replace(".", "")) for each in re.findall(r"\d+\.\d{2}", step["action"] or "")]
+
+
 @pytest.mark.parametrize("seed", [1, 12, 4711])
 def test_sums_and_days(story: Path, tmp_path: Path, seed: int) -> None:
     rewriter = rewrite_story(story, table_for(story), tmp_path, seed)
@@ -117,9 +123,11 @@ def test_sums_and_days(story: Path, tmp_path: Path, seed: int) -> None:
             assert (fen["funded_fen"] == int(rows[case]["agreed_fen"])) == (
                 old["escrow"][case]["funded_fen"] == agreed_before(story, case)
             )
-        sums = [int(each.replace(".", "")) for each in re.findall(r"\d+\.\d{2}", new["action"] or "")]
+        sums, sums_before = sums_of(new), sums_of(old)
         if len(sums) > 1:
-            assert sum(sums) == int(rows[next(iter(new["registry"]))]["agreed_fen"])
+            agreed = int(rows[next(iter(new["registry"]))]["agreed_fen"])
+            whole = sum(sums_before) == agreed_before(story, next(iter(old["registry"])))
+            assert (sum(sums) == agreed) == whole
         assert [flag.split(":")[0] for flag in old["flags"]] == [flag.split(":")[0] for flag in new["flags"]]
 
 
