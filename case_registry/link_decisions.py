@@ -30,6 +30,7 @@ WHERE NOT EXISTS (
     SELECT 1 FROM registry.cannot_link x
     JOIN registry.source_case xa ON xa.id = x.a JOIN registry.source_case xb ON xb.id = x.b
     WHERE xa.dispute IN (d1, d2) AND xb.dispute IN (d1, d2) AND xa.dispute <> xb.dispute)
+ORDER BY a, b
 """
 
 
