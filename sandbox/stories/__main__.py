@@ -65,10 +65,11 @@ def _options() -> argparse.Namespace:
 
 
 def _orders(name: str, *, swap: int | None) -> list[int]:
-    """0 for a story as it is told; else the steps whose message is to come after the next one's."""
+    """0 for a story as it is told; else the steps whose message is to come after the next one's. Raises UnknownStory."""
+    folder = story_folder(name)
     if swap is None:
         return [0]
-    return [swap] if swap else list(swaps(_rewritten(story_folder(name), 0)))
+    return [swap] if swap else list(swaps(_rewritten(folder, 0)))
 
 
 def _fresh(hub: HubApi, name: str, seed: int | None) -> Story:
