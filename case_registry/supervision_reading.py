@@ -13,6 +13,7 @@ from case_registry.lamps import lamp_at, units_used
 from case_registry.source import Unknown
 from case_registry.supervision_machine import SUPERVISION_CASE
 from foundation.unit_of_work import UnitOfWork
+from schemas.identifiers import is_uuid
 from schemas.workdays import work_calendar
 
 MOST_CLOCKS = 20_000
@@ -55,7 +56,7 @@ def supervision_cases(
 
 def supervision_case(uow: UnitOfWork, case: UUID | str) -> dict[str, Any]:
     """One case (id, or number): all its columns, its file, its clocks with lamps, acts that its state allows. Raises Unknown."""
-    by = "s.number" if isinstance(case, str) and not _is_id(case) else "s.id"
+    by = "s.number" if isinstance(case, str) and not is_uuid(case) else "s.id"
     row = uow.one(
         "SELECT s.*, d.number AS dispute, d.title, d.sealed, u.number AS takes_over_number, v.id AS taken_over_by,"
         " v.number AS taken_over_by_number FROM registry.supervision_case s JOIN registry.source_case c ON c.id = s.source_case"
@@ -81,14 +82,6 @@ def supervision_case(uow: UnitOfWork, case: UUID | str) -> dict[str, Any]:
         "clocks": _clocks(uow, row["id"]),
         "acts": acts,
     }
-
-
-def _is_id(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _clocks(uow: UnitOfWork, case: UUID) -> list[dict[str, Any]]:

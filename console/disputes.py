@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote, urlencode
-from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 import case_registry
@@ -21,6 +21,7 @@ from foundation.staff import staff_names
 from hub import exporting
 from hub.board_feed import BoardFeed
 from schemas.findings import Finding, Refused
+from schemas.identifiers import is_uuid
 
 router = APIRouter()
 READERS = (
@@ -31,10 +32,7 @@ SEES_MESSAGES = ("operator", "auditor", "administrator")
 FILTERS = ("stage", "holder", "lamp", "grade", "flag", "town")
 
 
-@router.get("/disputes")
-def disputes(
-    request: Request,
-    uow: Work,
+def what_is_asked(
     stage: str = Query(default="", max_length=30),
     holder: str = Query(default="", max_length=30),
     lamp: str = Query(default="", max_length=10),
@@ -42,19 +40,31 @@ def disputes(
     flag: str = Query(default="", max_length=60),
     town: str = Query(default="", max_length=60),
     text: str = Query(default="", max_length=60),
+) -> case_registry.Filters:
+    """What a person wants listed."""
+    return case_registry.Filters(
+        stage=stage, holder=holder, lamp=lamp, grade=grade, flag=flag, town=town, text=text.strip()
+    )
+
+
+Asked = Annotated[case_registry.Filters, Depends(what_is_asked)]
+
+
+@router.get("/disputes")
+def disputes(
+    request: Request,
+    uow: Work,
+    asked: Asked,
     after: str = Query(default="", max_length=60),
 ) -> Response:
     """The list, newest move first. A number that somebody calls a dispute by leads straight to it."""
     need(uow.actor, *READERS)
-    text = text.strip()
+    text = asked.text
     reader = case_registry.reader_of(uow.actor)
     named = case_registry.disputes_of(uow, text, reader=reader) if text else []
     if len(named) == 1:
         return go(f"/disputes/{quote(named[0].number)}")
-    filters = case_registry.Filters(
-        stage=stage, holder=holder, lamp=lamp, grade=grade, flag=flag, town=town,
-        text=text if len(text) > 1 else "",
-    )  # fmt: skip
+    filters = replace(asked, text=text if len(text) > 1 else "")
     try:
         found = case_registry.find_disputes(uow, filters, reader=reader, after=_mark(after))
         care = say("搜索词至少两个字") if len(text) == 1 else ""
@@ -73,23 +83,14 @@ def disputes(
 @router.get("/disputes-export")
 def export(
     uow: Work,
-    stage: str = Query(default="", max_length=30),
-    holder: str = Query(default="", max_length=30),
-    lamp: str = Query(default="", max_length=10),
-    grade: str = Query(default="", max_length=10),
-    flag: str = Query(default="", max_length=60),
-    town: str = Query(default="", max_length=60),
-    text: str = Query(default="", max_length=60),
+    asked: Asked,
 ) -> Response:
     """The list under these filters as a file, every row marked with who took it, when and for what."""
     need(uow.actor, *READERS)
-    filters = case_registry.Filters(
-        stage=stage, holder=holder, lamp=lamp, grade=grade, flag=flag, town=town, text=text.strip()
-    )
     try:
-        found = exporting.export_disputes(uow, filters, case_registry.reader_of(uow.actor))
+        found = exporting.export_disputes(uow, asked, case_registry.reader_of(uow.actor))
     except case_registry.NotAllowed:
-        raise Refused(Finding("FIELD_MISSING", "text", text, "at least two characters")) from None
+        raise Refused(Finding("FIELD_MISSING", "text", asked.text, "at least two characters")) from None
     return Response(found.content, media_type="text/csv", headers=exporting.headers(found))
 
 
@@ -187,14 +188,6 @@ def _messages(uow: Work, found: dict[str, Any], lines: list[dict[str, Any]]) -> 
     named = {str(field["said_by"].get("message") or "") for field in found["fields"].values()}
     named |= {str(value["message"]) for each in found["episodes"] for value in each["fields"].values()}
     named |= {line["ref"] for line in lines if line["what"] == "told"}
-    ids = [each for each in named if _is_id(each)]
+    ids = [each for each in named if is_uuid(each)]
     rows = uow.all("SELECT id FROM exchange.inbox WHERE id = ANY(CAST(:ids AS uuid[]))", ids=ids)
     return {str(row["id"]) for row in rows}
-
-
-def _is_id(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -76,9 +76,7 @@ def found_number(uow: UnitOfWork, number: str, reader: case_registry.Reader | No
     return refs[0].number
 
 
-@router.get("/disputes", summary="List, newest move first 纠纷列表", response_model=dict[str, Any])
-def disputes(
-    uow: Work,
+def asked(
     stage: str = Query(default="", max_length=30),
     holder: str = Query(default="", max_length=30),
     town: str = Query(default="", max_length=60),
@@ -86,15 +84,26 @@ def disputes(
     lamp: str = Query(default="", max_length=10),
     agency: str = Query(default="", max_length=30),
     text: str = Query(default="", max_length=60),
+) -> case_registry.Filters:
+    """What a caller wants listed."""
+    return case_registry.Filters(
+        stage=stage, holder=holder, town=town, flag=flag, lamp=lamp, agency=agency, text=text
+    )
+
+
+Asked = Annotated[case_registry.Filters, Depends(asked)]
+
+
+@router.get("/disputes", summary="List, newest move first 纠纷列表", response_model=dict[str, Any])
+def disputes(
+    uow: Work,
+    filters: Asked,
     cursor: str = Query(default="", max_length=200),
     limit: int = Query(default=50, ge=1, le=200),
     purpose: Purpose = "",
 ) -> Response:
     """At most ``limit`` disputes and the cursor of the next page (null at the end)."""
     need(uow.actor, *READERS)
-    filters = case_registry.Filters(
-        stage=stage, holder=holder, town=town, flag=flag, lamp=lamp, agency=agency, text=text
-    )  # fmt: skip
     reader = reader_of(uow, purpose)
     page = case_registry.find_disputes(uow, filters, reader=reader, after=_after(cursor), limit=limit)
     return as_json({"disputes": page.rows, "cursor": _cursor(page.next)})
@@ -105,20 +114,11 @@ def disputes(
 )
 def export(
     uow: Work,
-    stage: str = Query(default="", max_length=30),
-    holder: str = Query(default="", max_length=30),
-    town: str = Query(default="", max_length=60),
-    flag: str = Query(default="", max_length=60),
-    lamp: str = Query(default="", max_length=10),
-    agency: str = Query(default="", max_length=30),
-    text: str = Query(default="", max_length=60),
+    filters: Asked,
     purpose: Purpose = "",
 ) -> Response:
     """CSV of at most 2,000 rows. Every row says who took it, when and for what; every dispute in it is written down."""
     need(uow.actor, *READERS)
-    filters = case_registry.Filters(
-        stage=stage, holder=holder, town=town, flag=flag, lamp=lamp, agency=agency, text=text
-    )
     found = exporting.export_disputes(uow, filters, reader_of(uow, purpose))
     return Response(found.content, media_type="text/csv", headers=exporting.headers(found))
 

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 import escrow
 from exchange_api.people import Work, need
 from hub import paper_agreements
-from hub.paper_agreements import PaperAgreement, PaperInstalment, PaperParty
+from hub.paper_agreements import PaperAgreement, PaperParty
+from mediation import AgreedInstalment
 
 router = APIRouter(prefix="/v1", tags=["escrow 托管"])
 
@@ -57,7 +58,7 @@ def lodge(body: PaperIn, uow: Work) -> dict[str, Any]:
         PaperAgreement(
             **told,
             parties=[PaperParty(**each.model_dump()) for each in body.parties],
-            instalments=[PaperInstalment(**each.model_dump()) for each in body.instalments],
+            instalments=[AgreedInstalment(**each.model_dump()) for each in body.instalments],
         ),
     )
     return escrow.escrow_case(uow, body.mediation_number)

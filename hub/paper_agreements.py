@@ -11,6 +11,7 @@ from uuid import UUID
 import escrow
 from foundation.unit_of_work import UnitOfWork
 from hub import choreography, money_terms
+from mediation import AgreedInstalment
 from schemas.money import Fen
 
 
@@ -25,17 +26,6 @@ class PaperParty:
 
 
 @dataclass(frozen=True)
-class PaperInstalment:
-    """``fen`` due on a Beijing date from ``payer`` to ``payee`` (party keys)."""
-
-    no: int
-    due_on: date
-    fen: int
-    payer: str
-    payee: str
-
-
-@dataclass(frozen=True)
 class PaperAgreement:
     """What the cashier reads off the signed paper. ``paper``: where it lies."""
 
@@ -44,7 +34,7 @@ class PaperAgreement:
     signed_on: date
     paper: str
     parties: Sequence[PaperParty]
-    instalments: Sequence[PaperInstalment]
+    instalments: Sequence[AgreedInstalment]
     grace_days: int = 5
     acceleration: bool = True
     needs_confirmation: bool = False

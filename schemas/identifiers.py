@@ -10,6 +10,7 @@ import re
 import unicodedata
 from datetime import date
 from typing import Literal
+from uuid import UUID
 
 from schemas.code_tables import code_table
 
@@ -211,3 +212,12 @@ def check_division(text: str, *, on: date | None = None, profile: Profile | None
     if row is None or (on is not None and not row.valid_on(on)):
         return "CODE_UNKNOWN"
     return _profile_code(text.startswith(_SYNTHETIC_DIVISION), profile)
+
+
+def is_uuid(text: str) -> bool:
+    """Whether a text is one of our own ids (RFC 9562), in any of its written forms."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
