@@ -23,7 +23,9 @@ NOT_EVERY_DAY = (
     "tests/connectors/test_petition_rows.py::test_attachments_within_their_limits",
     "tests/connectors/test_procuratorate_client.py",
     "tests/connectors/test_procuratorate_content.py::test_mutations",
+    "tests/rails/test_alipay_faults.py",
     "tests/rails/test_alipay_sdk.py",
+    "tests/rails/test_bank_vendors.py",
     "tests/rails/test_bank_statements.py::test_a_thousand_lines_are_quick",
     "tests/schemas/test_soap_and_sheets.py::test_a_text_of_20_mb",
 )
