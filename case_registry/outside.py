@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from case_registry.authority import BY_DECISION, Voice
@@ -102,12 +102,16 @@ SELECT 'decision', s.source_case, k.field,
 """
 
 
+# Not the unit of work's own now: it may be older than what another wrote and committed while this one waited for the lock.
+_WHATEVER_IS_THERE = datetime.max.replace(tzinfo=UTC)
+
+
 def facts_of(uow: UnitOfWork, cases: Sequence[int], at: datetime | None = None) -> dict[int, Facts]:
-    """The facts of these cases as they were known at a moment (now where none is given)."""
+    """The facts of these cases as they were known at a moment (all that are there where none is given)."""
     found: dict[int, Facts] = {}
     if not cases:
         return found
-    for row in uow.all(_FACTS, cases=list(cases), at=at or uow.now):
+    for row in uow.all(_FACTS, cases=list(cases), at=at or _WHATEVER_IS_THERE):
         own = found.setdefault(row["source_case"], Facts())
         name, value = row["name"], row["value"]
         if row["what"] == "fact" and name == "escrow":

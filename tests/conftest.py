@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import uuid
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from foundation.database import make_engine
 from foundation.keys import KeyStore
 from foundation.unit_of_work import UnitOfWork, unit_of_work
 
+ROOM_FOR_A_CLUSTER = 3 * 2**30
 STORY_START = datetime(2026, 4, 1, 1, 0, tzinfo=UTC)
 
 
@@ -34,15 +36,21 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded_postgres.Cluster]:
     """One throw-away PostgreSQL for this test session."""
-    base = Path("/var/tmp") if os.geteuid() == 0 else tmp_path_factory.mktemp("pg")
+    base = _quick_place() or (Path("/var/tmp") if os.geteuid() == 0 else tmp_path_factory.mktemp("pg"))
     base = base / f"concord-test-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     found = embedded_postgres.locate(base, free_port())
-    embedded_postgres.start(found, durable=False)
+    embedded_postgres.start(found, durable=False, settings={"max_wal_size": "256MB"})
     yield found
     embedded_postgres.stop(found)
-    import shutil
-
     shutil.rmtree(base, ignore_errors=True)
+
+
+def _quick_place() -> Path | None:
+    """Files in memory, where there is room: a database is cloned from the template in 25 ms there, on a disk in 200 to 600."""
+    memory = Path("/dev/shm")
+    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM_FOR_A_CLUSTER:
+        return memory
+    return None
 
 
 def _admin(cluster: embedded_postgres.Cluster) -> psycopg.Connection:

@@ -81,3 +81,22 @@ def test_a_message_and_the_escrow_at_once_both_show(engine: Engine) -> None:
     with unit_of_work(engine) as uow:
         row = find_disputes(uow).rows[0]
         assert (row["stage"], row["flags"], row["agreed_fen"]) == ("AGREED", ["HOLD:6"], 7)
+
+
+def test_what_waited_shows_what_was_committed_meanwhile(engine: Engine) -> None:
+    people = [person("周忠", id_number=resident(1)), person("欧阳敏海", "respondent")]
+    with unit_of_work(engine) as uow:
+        take(uow, MEDIATION, episode("M1", "MEDIATION", "OPEN", parties=people))
+    with unit_of_work(engine) as waiting:
+        began = waiting.now
+        with unit_of_work(engine) as meanwhile:
+            assert meanwhile.now > began
+            escrow_summary(meanwhile, "M1", {"state": "FUNDED", "flags": ["HOLD:1"]})
+        take(
+            waiting,
+            MEDIATION,
+            episode("M1", "MEDIATION", "AGREED", version=(2,), agreed_on="2026-04-01", agreed_fen=7),
+        )
+    with unit_of_work(engine) as uow:
+        assert find_disputes(uow).rows[0]["flags"] == ["HOLD:1"]
+        assert state_hash(uow) == rebuilt_hash(uow)
