@@ -13,8 +13,8 @@ from typing import Any
 import psycopg
 from cryptography.hazmat.primitives import serialization
 from psycopg.rows import dict_row
-from sqlalchemy import event
 
+from benchmarks.money_sim import driver
 from benchmarks.money_sim.books import MemoryBooks
 from benchmarks.money_sim.clock import SimulatedClock
 from benchmarks.money_sim.ids import SeededIds, moment_of
@@ -33,7 +33,6 @@ from sandbox.outbound import HubEndpoints
 
 KEYS_MADE = 3  # of the bank: the first in use, two to rotate to
 POOL_FEN = 1_000_000_000
-STATEMENTS = 2000
 
 _EMPTY = """
 DO $$ DECLARE t text; found boolean; BEGIN
@@ -51,12 +50,9 @@ class Site:
     def __init__(self, url: str, folder: Path) -> None:
         self.folder = folder
         self.engine = make_engine(url, pool_size=4)
-        # The database is on this machine and is not restarted: no ping before each unit of work, and every statement
-        # of the path stays prepared (the driver keeps 100 by itself).
-        self.engine.pool._pre_ping = False
-        event.listen(self.engine, "connect", _keep_prepared)
+        driver.tune(self.engine)
         self.admin = psycopg.connect(url.replace("+psycopg", ""), autocommit=True, row_factory=dict_row)
-        self.admin.prepared_max = STATEMENTS
+        driver.keep_prepared(self.admin)
         self.ids = SeededIds()
         self.clock = SimulatedClock(self.admin)
         self.books = MemoryBooks()
@@ -148,7 +144,3 @@ class Site:
         """Let go of the database."""
         self.engine.dispose()
         self.admin.close()
-
-
-def _keep_prepared(connection: Any, _: Any) -> None:
-    connection.prepared_max = STATEMENTS
