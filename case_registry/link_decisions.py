@@ -24,8 +24,14 @@ edge AS (
     JOIN registry.source_case ca ON ca.id = e.a JOIN registry.source_case cb ON cb.id = e.b
     WHERE e.verdict = 'PROPOSE' AND ca.dispute <> cb.dispute
       AND (e.a IN (SELECT id FROM mine) OR e.b IN (SELECT id FROM mine))),
-best AS (SELECT DISTINCT ON (d1, d2) * FROM edge ORDER BY d1, d2, score DESC, a, b)
-SELECT a, b, score, d1, d2 FROM best
+floor AS (SELECT version, floor FROM registry.link_floor ORDER BY version DESC LIMIT 1),
+-- Above the floor in force, or asked about before it was: a question that came back is the same question.
+shown AS (
+    SELECT edge.*, coalesce(floor.version, 0) AS floor_version FROM edge LEFT JOIN floor ON true
+    WHERE coalesce(edge.score >= floor.floor, true) OR EXISTS (
+        SELECT 1 FROM registry.proposal p WHERE p.a = edge.a AND p.b = edge.b AND p.floor_version < floor.version)),
+best AS (SELECT DISTINCT ON (d1, d2) * FROM shown ORDER BY d1, d2, score DESC, a, b)
+SELECT a, b, score, d1, d2, floor_version FROM best
 WHERE NOT EXISTS (
     SELECT 1 FROM registry.cannot_link x
     JOIN registry.source_case xa ON xa.id = x.a JOIN registry.source_case xb ON xb.id = x.b
@@ -58,14 +64,17 @@ def sync(uow: UnitOfWork, disputes: Iterable[UUID]) -> list[Event]:
 def _open(uow: UnitOfWork, rows: Sequence[RowMapping]) -> list[Event]:
     ids = [uow.new_id() for _ in rows]
     uow.execute(
-        "INSERT INTO registry.proposal (id, a, b, score, opened_at) SELECT i, a, b, s, :now"
-        " FROM unnest(CAST(:i AS uuid[]), CAST(:a AS bigint[]), CAST(:b AS bigint[]), CAST(:s AS double precision[]))"
-        " AS t(i, a, b, s) ON CONFLICT DO NOTHING",
+        "INSERT INTO registry.proposal (id, a, b, score, floor_version, opened_at) SELECT i, a, b, s, f,"
+        # As old as it was when it was first asked: taking an answer back does not put it behind all others.
+        " coalesce((SELECT min(p.opened_at) FROM registry.proposal p WHERE p.a = t.a AND p.b = t.b), :now)"
+        " FROM unnest(CAST(:i AS uuid[]), CAST(:a AS bigint[]), CAST(:b AS bigint[]), CAST(:s AS double precision[]),"
+        " CAST(:f AS int[])) AS t(i, a, b, s, f) ON CONFLICT DO NOTHING",
         now=uow.now,
         i=ids,
         a=[row["a"] for row in rows],
         b=[row["b"] for row in rows],
         s=[row["score"] for row in rows],
+        f=[row["floor_version"] for row in rows],
     )
     return [
         {
@@ -129,7 +138,9 @@ def settle(uow: UnitOfWork, proposal: UUID, accept: bool, reason: str) -> list[E
     if row["state"] != "OPEN":
         raise NotAllowed("this proposal is no longer open")
     state = PROPOSAL.next(row["state"], "accept" if accept else "reject")
-    decision = decide(uow, row["a"], row["b"], "SAME" if accept else "DIFFERENT", reason, proposal)
+    decision = decide(
+        uow, row["a"], row["b"], "SAME" if accept else "DIFFERENT", reason, proposal, "PROPOSAL"
+    )
     uow.execute(
         "UPDATE registry.proposal SET state = :state, decided_at = :now, decided_by = :by, reason = :reason WHERE id = :id",
         state=state,
@@ -139,21 +150,25 @@ def settle(uow: UnitOfWork, proposal: UUID, accept: bool, reason: str) -> list[E
         id=proposal,
     )
     decided: Event = {"event": "link_decided", "proposal": proposal, "decision": decision, "accepted": accept}
-    return [decided, *_follow(uow, [row["a"], row["b"]], reason)]
+    return [decided, *follow(uow, [row["a"], row["b"]], reason)]
 
 
 def decide(
-    uow: UnitOfWork, one: int, other: int, verdict: str, reason: str, proposal: UUID | None = None
-) -> UUID:
-    """Write a person's word about a pair of cases; an earlier word about the same pair is taken back by it."""
+    uow: UnitOfWork, one: int, other: int, verdict: str, reason: str, proposal: UUID | None = None, asked: str = ""
+) -> UUID:  # fmt: skip
+    """Write a person's word about a pair of cases; an earlier word about the same pair is taken back by it.
+
+    `proposal`: the proposal or audit that it answers; `asked`: PROPOSAL, AUDIT, "" = of the person's own accord. With it
+    stays what the rule held of the pair, its score and the floor in force. Audits of the pair that are open are answered
+    by it.
+    """
     if not reason.strip():
         raise NotAllowed("a decision needs a reason")
     a, b = min(one, other), max(one, other)
     _undo(uow, "a = :a AND b = :b", {"a": a, "b": b}, "replaced by a later decision")
     decision = uow.new_id()
     uow.execute(
-        "INSERT INTO registry.link_decision (id, a, b, verdict, at, by, reason, proposal)"
-        " VALUES (:id, :a, :b, :verdict, :now, :by, :reason, :proposal)",
+        _DECIDE,
         id=decision,
         a=a,
         b=b,
@@ -162,23 +177,43 @@ def decide(
         by=uow.actor.id,
         reason=reason,
         proposal=proposal,
+        asked=asked,
     )
     return decision
+
+
+_DECIDE = """
+WITH made AS (
+    INSERT INTO registry.link_decision (id, a, b, verdict, at, by, reason, proposal, asked, held, score, floor_version)
+    SELECT :id, t.a, t.b, :verdict, :now, :by, :reason, :proposal, :asked, coalesce(e.verdict, 'NONE'),
+        coalesce(e.score, (SELECT max(score) FROM registry.link_audit u WHERE u.a = t.a AND u.b = t.b)),
+        coalesce((SELECT max(version) FROM registry.link_floor), 0)
+    FROM (VALUES (CAST(:a AS bigint), CAST(:b AS bigint))) AS t (a, b)
+    LEFT JOIN registry.link_edge e ON e.a = t.a AND e.b = t.b RETURNING id)
+UPDATE registry.link_audit SET answer = :verdict, answered_at = :now, decision = made.id FROM made
+WHERE a = :a AND b = :b AND answer IS NULL
+"""
 
 
 def _undo(uow: UnitOfWork, where: str, params: dict[str, Any], reason: str) -> list[tuple[int, int]]:
     rows = uow.all(
         "UPDATE registry.link_decision SET undone_at = :now, undone_by = :by, undone_reason = :reason"
-        f" WHERE {where} AND undone_at IS NULL RETURNING a, b",
+        f" WHERE {where} AND undone_at IS NULL RETURNING id, a, b",
         now=uow.now,
         by=uow.actor.id,
         reason=reason,
         **params,
     )
+    if rows:  # a question that was drawn at random is open again
+        uow.execute(
+            "UPDATE registry.link_audit SET answer = NULL, answered_at = NULL, decision = NULL WHERE decision = ANY(:ids)",
+            ids=[row["id"] for row in rows],
+        )
     return [(row["a"], row["b"]) for row in rows]
 
 
-def _follow(uow: UnitOfWork, cases: list[int], why: str) -> list[Event]:
+def follow(uow: UnitOfWork, cases: list[int], why: str) -> list[Event]:
+    """What follows from a word about these cases: grouped anew, brought to what is known, proposals too."""
     regrouped = regroup(uow, sorted(set(cases)), why)
     return [*regrouped.events, *refresh(uow, regrouped.disputes), *sync(uow, regrouped.disputes)]
 
@@ -191,7 +226,7 @@ def undo(uow: UnitOfWork, decision: UUID, reason: str) -> list[Event]:
     pairs = _undo(uow, "id = :id", {"id": decision}, reason)
     if not pairs:
         raise Unknown("decision in force", decision)
-    return _follow(uow, list(pairs[0]), reason)
+    return follow(uow, list(pairs[0]), reason)
 
 
 def split_off(uow: UnitOfWork, partner: str, native_id: str, reason: str) -> list[Event]:
@@ -213,7 +248,7 @@ def split_off(uow: UnitOfWork, partner: str, native_id: str, reason: str) -> lis
         raise NotAllowed("the case is alone in its dispute")
     for other in others:
         decide(uow, case["id"], other["id"], "DIFFERENT", reason)
-    return _follow(uow, [case["id"], *(o["id"] for o in others)], reason)
+    return follow(uow, [case["id"], *(o["id"] for o in others)], reason)
 
 
 def attach(uow: UnitOfWork, dispute: str | UUID, partner: str, native_id: str, reason: str) -> list[Event]:
@@ -230,4 +265,4 @@ def attach(uow: UnitOfWork, dispute: str | UUID, partner: str, native_id: str, r
         return []
     target = anchor(uow, dispute)
     decide(uow, target, case["id"], "SAME", reason)
-    return _follow(uow, [target, case["id"]], reason)
+    return follow(uow, [target, case["id"]], reason)

@@ -49,8 +49,29 @@ def judge(one: Features, other: Features) -> PairVerdict:
     verdict, strength, why = _decide(one, other, number, people, matter)
     if verdict == "NONE":
         return PairVerdict("NONE")
-    score = round(people.weight + sum(w for _, _, w in _matter_rows(matter)) + (40.0 if number else 0.0), 2)
-    return PairVerdict(verdict, strength, score, _reasons(number, people, matter, why))
+    return PairVerdict(
+        verdict, strength, _score(number, people, matter), _reasons(number, people, matter, why)
+    )
+
+
+def explain(one: Features, other: Features) -> PairVerdict:
+    """The same with score and reasons also where nothing is held: for a person who is asked about such a pair."""
+    if other.key < one.key:
+        one, other = other, one
+    number, people, matter = (
+        _number_sign(one, other),
+        compare_parties(one.parties, other.parties),
+        _matter(one, other),
+    )
+    verdict, strength, why = _decide(one, other, number, people, matter)
+    return PairVerdict(
+        verdict, strength, _score(number, people, matter), _reasons(number, people, matter, why)
+    )
+
+
+def _score(number: tuple[str, str] | None, people: Comparison, matter: MatterEvidence) -> float:
+    """What all signs say together, in bits."""
+    return round(people.weight + sum(w for _, _, w in _matter_rows(matter)) + (40.0 if number else 0.0), 2)
 
 
 def cannot_be_one(one: Features, other: Features) -> str:
