@@ -26,7 +26,20 @@ from case_registry.disputes import dispute_ref
 from case_registry.factors import noted_indicators
 from case_registry.gaps import list_hand_overs, open_gaps, settle_listed
 from case_registry.history import timeline
+from case_registry.link_audits import draw as draw_link_audit
 from case_registry.link_decisions import attach, proposals, split_off
+from case_registry.link_estimates import link_estimates
+from case_registry.link_floor import adopt as adopt_link_floor
+from case_registry.link_floor import floors as link_floors
+from case_registry.link_floor import rules as review_rules
+from case_registry.link_floor import take_back as take_back_link_floor
+from case_registry.link_pair import COMPARED as COMPARED_IN_REVIEW
+from case_registry.link_pair import review_pair
+from case_registry.link_review import ANSWERS as REVIEW_ANSWERS
+from case_registry.link_review import Asked as AskedReviews
+from case_registry.link_review import answer as answer_review
+from case_registry.link_review import review_counts, reviews
+from case_registry.link_review import take_back as take_back_review
 from case_registry.listing import Filters, Page, factor_list, find_disputes, my_work
 from case_registry.machines import MACHINES
 from case_registry.outside_facts import clear_flag, escrow_summary, set_flag, set_notices_owed
@@ -69,9 +82,12 @@ from schemas.claims import JsonValue
 
 __all__ = [
     "BOARD_CHANGED",
+    "COMPARED_IN_REVIEW",
     "MACHINES",
+    "REVIEW_ANSWERS",
     "SUPERVISION_PROOF",
     "SUPERVISION_SIDE",
+    "AskedReviews",
     "DisputeRef",
     "Event",
     "Filters",
@@ -85,6 +101,8 @@ __all__ = [
     "Spoken",
     "Unknown",
     "access_rows",
+    "adopt_link_floor",
+    "answer_review",
     "attach",
     "board",
     "bulk_load",
@@ -100,10 +118,13 @@ __all__ = [
     "draft_at_once",
     "draft_referral",
     "draft_supervision",
+    "draw_link_audit",
     "escrow_summary",
     "extend_clock",
     "factor_list",
     "find_disputes",
+    "link_estimates",
+    "link_floors",
     "list_hand_overs",
     "may",
     "my_work",
@@ -126,6 +147,10 @@ __all__ = [
     "resume_clock",
     "retract_message",
     "return_referral",
+    "review_counts",
+    "review_pair",
+    "review_rules",
+    "reviews",
     "send_referral",
     "set_flag",
     "set_notices_owed",
@@ -140,6 +165,8 @@ __all__ = [
     "supervision_levels",
     "supervision_times",
     "suspend_clock",
+    "take_back_link_floor",
+    "take_back_review",
     "take_up_referral",
     "timeline",
     "undo_link",
