@@ -31,16 +31,16 @@ def event(uow: UnitOfWork, case_id: UUID | None, name: str, **more: Any) -> Even
 
 def guards(uow: UnitOfWork, case_id: UUID) -> frozenset[str]:
     """The guards of the escrow table that hold now."""
-    f = figures(uow, case_id)
+    f = uow.one(
+        "SELECT f.*, c.void_at IS NOT NULL AS void, EXISTS (SELECT 1 FROM escrow.payment_order o WHERE o.case_id = c.id"
+        " AND o.purpose = 'REFUND' AND o.state IN ('DISPATCHING', 'SENT')) AS refunding"
+        " FROM escrow.escrow_case c JOIN escrow.v_figures f ON f.case_id = c.id WHERE c.id = :id",
+        id=case_id,
+    )
+    assert f is not None
     net = int(f["balance_fen"]) + int(f["released_fen"])
     agreed, balance, released = int(f["agreed_fen"]), int(f["balance_fen"]), int(f["released_fen"])
     still = int(f["in_transit_fen"]) == 0
-    void = uow.scalar("SELECT void_at IS NOT NULL FROM escrow.escrow_case WHERE id = :id", id=case_id)
-    refunding = uow.scalar(
-        "SELECT EXISTS (SELECT 1 FROM escrow.payment_order WHERE case_id = :id AND purpose = 'REFUND'"
-        " AND state IN ('DISPATCHING', 'SENT'))",
-        id=case_id,
-    )
     holds = {
         "funded_all": net >= agreed,
         "funded_some": net > 0,
@@ -50,8 +50,8 @@ def guards(uow: UnitOfWork, case_id: UUID) -> frozenset[str]:
         "back_full": still and released == 0 and net >= agreed,
         "back_part": still and released == 0 and 0 < net < agreed,
         "none_left": still and net == 0,
-        "void_empty": bool(void) and balance == 0,
-        "refunding": bool(refunding),
+        "void_empty": bool(f["void"]) and balance == 0,
+        "refunding": bool(f["refunding"]),
     }
     return frozenset(name for name, true in holds.items() if true)
 

@@ -10,6 +10,8 @@ from benchmarks.money_sim.outside import Outside
 from benchmarks.money_sim.scene import Scene
 from sandbox.bank.profile import WALLET_ACCOUNT
 
+PAID_STATES = ("PAID", "RETURNED", "REISSUED", "CLOSED")
+
 
 @dataclass
 class Verdict:
@@ -72,12 +74,8 @@ class Judge:
         """After an act: new instructions at the bank leave frozen money alone; what the hub calls paid was paid."""
         self._frozen()
         done = {paid.number for paid in self.payments()}
-        rows = self.office.rows(
-            "SELECT number FROM escrow.payment_order WHERE case_id = %(case)s AND state IN ('PAID', 'RETURNED', 'REISSUED', 'CLOSED')",
-            case=self.office.case,
-        )
-        for row in rows:
-            if row["number"] not in done:
+        for row in self.office.learn():
+            if row["state"] in PAID_STATES and row["number"] not in done:
                 self._say(f"the hub holds {row['number']} for paid, the bank has not paid it")
 
     def _say(self, what: str) -> None:

@@ -9,6 +9,7 @@ from benchmarks.money_sim import court, people
 from benchmarks.money_sim.office import CASHIERS, RELEASER, Freeze
 from benchmarks.money_sim.outside import again
 from benchmarks.money_sim.scene import Scene
+from benchmarks.money_sim.stepping import ENDED
 
 
 def _nothing() -> None:
@@ -38,8 +39,8 @@ def pair(scene: Scene) -> None:
 
 
 def _deadlock(trouble: BaseException | None) -> bool:
-    """Whether the server ended the act because two waited for each other: the sender tries again."""
-    return getattr(getattr(trouble, "orig", None), "sqlstate", None) == "40P01"
+    """Whether the act was ended because two waited for each other: the sender tries again."""
+    return getattr(getattr(trouble, "orig", None), "sqlstate", None) in ENDED
 
 
 def two_acts(scene: Scene) -> tuple[str, Callable[[], Any], Callable[[], Any], Callable[[], None]] | None:

@@ -14,9 +14,10 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-BLOCKED_AFTER_S = 0.004  # a statement that takes longer is looked at: does it wait for the other's lock?
+BLOCKED_AFTER_S = 0.001  # a statement that takes longer is looked at: does it wait for the other's lock?
 LONGEST_LOOK_S = 0.064  # on a busy machine a statement may take long without waiting for anybody
 STUCK_AFTER = 2000  # looks
+ENDED = ("57014", "40P01")  # of two that wait for each other the server ends one; here the dice say which
 
 
 class Crash(BaseException):
@@ -84,13 +85,14 @@ class Stepper:
             slot.at.acquire()
         while open_ := [slot for slot in slots if not slot.done]:
             ready = [slot for slot in open_ if not slot.waits]
-            slot = ready[dice.randrange(len(ready))] if len(ready) > 1 else (ready or open_)[0]
-            slot.waits = False
-            slot.go.release()
-            self._until_rest(slot)
-            for other in open_:
-                if other is not slot and other.waits:
-                    self._until_rest(other)
+            slot = (ready or open_)[dice.randrange(len(ready or open_))]
+            if ready:
+                slot.go.release()
+            else:  # each waits for the other
+                self._admin.execute("SELECT pg_cancel_backend(%s)", (slot.pid,))
+                slot.waits = False
+            for one in (slot, *(other for other in open_ if other is not slot and other.waits)):
+                self._until_rest(one)
         for thread in threads:
             thread.join(10)
         return slots
@@ -109,14 +111,19 @@ class Stepper:
 
     def _until_rest(self, slot: Slot) -> None:
         """Wait until the act stands at a boundary, has ended, or waits for a lock of the other."""
+        if slot.waits and self._blocked(slot):
+            return
         wait = BLOCKED_AFTER_S
         for _ in range(STUCK_AFTER):
             if slot.at.acquire(timeout=wait):
                 slot.waits = False
                 return
-            row = self._admin.execute("SELECT cardinality(pg_blocking_pids(%s)) AS n", (slot.pid,)).fetchone()
-            if row is not None and row["n"]:
+            if self._blocked(slot):
                 slot.waits = True
                 return
             wait = min(2 * wait, LONGEST_LOOK_S)
         raise RuntimeError("an act does not come to rest")
+
+    def _blocked(self, slot: Slot) -> bool:
+        row = self._admin.execute("SELECT cardinality(pg_blocking_pids(%s)) AS n", (slot.pid,)).fetchone()
+        return row is not None and bool(row["n"])
