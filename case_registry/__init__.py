@@ -17,7 +17,8 @@ from case_registry import clock_acts as _clock_acts
 from case_registry import conflict_tasks as _conflicts
 from case_registry import factor_log as _factor_log
 from case_registry import link_decisions as _proposals
-from case_registry.access import Reader, access_rows, may, purposes_of, reader_for, reader_of
+from case_registry.access import Reader, access_rows, may, purposes_of, reader_for, reader_of, sees_unplaced
+from case_registry.access_numbers import dispute_of_number, numbers_seen, sees_behind, sees_number
 from case_registry.board_counts import CHANGED as BOARD_CHANGED
 from case_registry.board_counts import board
 from case_registry.bulk import bulk_load
@@ -113,6 +114,7 @@ __all__ = [
     "decide_conflict",
     "decide_link",
     "dispute",
+    "dispute_of_number",
     "dispute_ref",
     "disputes_of",
     "draft_at_once",
@@ -130,6 +132,7 @@ __all__ = [
     "my_work",
     "note_indicator",
     "noted_indicators",
+    "numbers_seen",
     "open_gaps",
     "override_grade",
     "parked_count",
@@ -151,6 +154,9 @@ __all__ = [
     "review_pair",
     "review_rules",
     "reviews",
+    "sees_behind",
+    "sees_number",
+    "sees_unplaced",
     "send_referral",
     "set_flag",
     "set_notices_owed",

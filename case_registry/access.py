@@ -117,6 +117,12 @@ def classes_seen(reader: Reader, dispute: Mapping[str, Any]) -> frozenset[str]:
     return seen
 
 
+def sees_unplaced(reader: Reader, kind: str = PERSON) -> bool:
+    """Whether the reader sees fields of class `kind` of what belongs to no dispute (a credit nobody could match, a line of a
+    list that names nothing we know): it is as a dispute of no county and no agency, not sealed."""
+    return kind in classes_seen(reader, {"county": CITY, "agencies": (), "sealed": False})
+
+
 def row_filter(reader: Reader, kind: str = ROW, alias: str = "") -> tuple[str, dict[str, Any]]:
     """The rule as a condition on rows of ``registry.dispute``, with its parameters: those of which the reader may see
     fields of class `kind`. `alias`: the table's name in the statement, with its dot."""
@@ -135,6 +141,11 @@ def row_filter(reader: Reader, kind: str = ROW, alias: str = "") -> tuple[str, d
     if any(agency for _, agency, _ in wide):
         params["own_agency"] = reader.agency
     return (clauses[0] if len(clauses) == 1 else f"({' OR '.join(clauses)})"), params
+
+
+def county_filter(county: str, alias: str = "") -> tuple[str, dict[str, Any]]:
+    """The rule's condition for figures of a county (or the city) that many people see at once: nothing sealed."""
+    return _clause((county != CITY, False, False), alias), {"own_region": county} if county else {}
 
 
 def check_seen(uow: UnitOfWork, reader: Reader, ids: Sequence[UUID]) -> set[UUID]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from case_registry.access import county_filter
 from foundation.unit_of_work import UnitOfWork
 
 CHANGED = "concord_board"
@@ -13,7 +14,8 @@ FOLD_ABOVE = 20_000
 
 
 def board(uow: UnitOfWork, county: str = "") -> dict[str, Any]:
-    """Counts for the board of a county (or the whole city): by stage, holder, lamp, grade and town; gaps; oldest wait.
+    """Counts for the board of a county (or the whole city): by stage, holder, lamp, grade and town;
+    gaps, proposals, conflicts.
 
     Sealed disputes are in no count: a number that moves would tell of them.
     """
@@ -31,16 +33,29 @@ def board(uow: UnitOfWork, county: str = "") -> dict[str, Any]:
             found[named[0]][row[named[0]]] = int(row["n"])
         else:
             found["all"] = int(row["n"] or 0)
-    beside = uow.one(
-        "SELECT (SELECT count(*) FROM registry.gap_alarm g WHERE g.ended_at IS NULL AND g.kind <> 'NO_RECEIPT'"
-        "   AND NOT EXISTS (SELECT 1 FROM registry.source_case c JOIN registry.dispute d ON d.id = c.dispute"
-        "     WHERE c.id = g.source_case AND d.sealed)) AS gaps,"
-        " (SELECT count(*) FROM registry.proposal p WHERE p.state = 'OPEN' AND NOT EXISTS (SELECT 1 FROM registry.source_case c"
-        "   JOIN registry.dispute d ON d.id = c.dispute WHERE c.id IN (p.a, p.b) AND d.sealed)) AS proposals,"
+    return {**found, **_beside(uow, county)}
+
+
+def _beside(uow: UnitOfWork, county: str) -> dict[str, int]:
+    """Gaps, proposals and conflicts of the same disputes; a proposal counts in the county of each of its sides, a gap that
+    is of no dispute in the city's board alone."""
+    seen, params = county_filter(county, "d.")
+    of_case = "FROM registry.source_case c JOIN registry.dispute d ON d.id = c.dispute WHERE c.id"
+    sealed = f"EXISTS (SELECT 1 {of_case} IN (p.a, p.b) AND d.sealed)"
+    placed = f"EXISTS (SELECT 1 {of_case} IN (p.a, p.b) AND {seen})" if county else "true"
+    unplaced = "true" if not county else "false"
+    row = uow.one(
+        "SELECT (SELECT count(*) FROM registry.gap_alarm g LEFT JOIN registry.source_case c ON c.id = g.source_case"
+        "   LEFT JOIN registry.dispute d ON d.id = c.dispute WHERE g.ended_at IS NULL AND g.kind <> 'NO_RECEIPT'"
+        f"   AND (d.id IS NULL AND {unplaced} OR {seen})) AS gaps,"
+        " (SELECT count(*) FROM registry.proposal p"
+        f"   WHERE p.state = 'OPEN' AND NOT {sealed} AND {placed}) AS proposals,"
         " (SELECT count(*) FROM registry.conflict c JOIN registry.dispute d ON d.id = c.dispute"
-        "   WHERE c.state = 'OPEN' AND NOT d.sealed) AS conflicts"
+        f"   WHERE c.state = 'OPEN' AND {seen}) AS conflicts",
+        **params,
     )
-    return {**found, **dict(beside or {})}
+    assert row is not None
+    return {name: int(n) for name, n in row.items()}
 
 
 _BY_PLACE = "SELECT stage, holder, town, lamp, grade, sum(n) AS n FROM registry.board_count"

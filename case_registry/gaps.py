@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 from sqlalchemy import RowMapping
 
+from case_registry.access import PERSON, Reader, row_filter, sees_unplaced
 from case_registry.deadlines import midnight, over_after
 from case_registry.source import Event
 from case_registry.told import BEIJING
@@ -230,14 +231,28 @@ def settle_listed(uow: UnitOfWork, partner: str, message_ids: Sequence[str], why
     )
 
 
-def open_gaps(uow: UnitOfWork, limit: int = 200) -> list[dict[str, Any]]:
-    """Open gap alarms, oldest first: kind, agencies, dispute (None where a list names none that is known), since when."""
+def open_gaps(uow: UnitOfWork, limit: int = 200, reader: Reader | None = None) -> list[dict[str, Any]]:
+    """Open gap alarms, oldest first: kind, agencies, dispute (None where a list names none that is known), since when.
+
+    `reader`: those of disputes whose persons this one may see, and those of none for people of no county; without one,
+    all but those of sealed disputes.
+    """
+    seen, params = gaps_seen(reader, PERSON)
     rows = uow.all(
         "SELECT g.id, g.kind, g.from_agency, g.to_agency, g.due_at, g.raised_at, g.sub_id, d.number AS dispute, d.title,"
         " d.sealed, COALESCE(l.native_id || l.message_id, c.native_id) AS native_id, l.list FROM registry.gap_alarm g"
         " LEFT JOIN registry.source_case c ON c.id = g.source_case LEFT JOIN registry.dispute d ON d.id = c.dispute"
         " LEFT JOIN registry.listed_hand_over l ON l.id = g.listed"
-        " WHERE g.ended_at IS NULL AND g.kind <> 'NO_RECEIPT' ORDER BY g.raised_at, g.id LIMIT :limit",
+        f" WHERE g.ended_at IS NULL AND g.kind <> 'NO_RECEIPT' AND {seen} ORDER BY g.raised_at, g.id LIMIT :limit",
         limit=limit,
+        **params,
     )
     return [dict(row) for row in rows]
+
+
+def gaps_seen(reader: Reader | None, kind: str) -> tuple[str, dict[str, Any]]:
+    """The rule on gaps with their dispute `d`; what is of no dispute is as a dispute of no county."""
+    if reader is None:
+        return "(d.id IS NULL OR NOT d.sealed)", {}
+    seen, params = row_filter(reader, kind, "d.")
+    return (f"(d.id IS NULL OR {seen})" if sees_unplaced(reader, kind) else seen), params

@@ -10,6 +10,7 @@ from schemas.code_tables import code_table
 from schemas.identifiers import normalise_name
 
 MAX_GRAMS = 400
+_LONGEST = 20  # characters of a division's name
 _SIDE = {"applicant": 0, "respondent": 1}
 
 
@@ -42,6 +43,15 @@ def bigrams(text: str) -> list[str]:
 def place_code(code: str, text: str) -> str:
     """The division code of a place: as told, else of the one division that bears exactly this name; "" if none."""
     return code or _codes_by_name().get(text, "")
+
+
+def county_of(organisation: str) -> str:
+    """The county of an organisation by the division that its name begins with (瓯栖县石坦乡人民调解委员会); "" if none."""
+    for end in range(min(len(organisation), _LONGEST), 1, -1):
+        code = _codes_by_name().get(organisation[:end], "")
+        if len(code) >= 6 and not code.endswith("00"):
+            return code[:6]
+    return ""
 
 
 @cache

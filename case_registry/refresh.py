@@ -18,7 +18,7 @@ from case_registry import clocks, conflict_tasks, factor_log, tables, watch
 from case_registry.authority import Chosen
 from case_registry.episodes import CaseReading, read_case
 from case_registry.flags import flags
-from case_registry.listing_text import bigrams, place_code, search_text, title
+from case_registry.listing_text import bigrams, county_of, place_code, search_text, title
 from case_registry.outside import Facts, facts_of
 from case_registry.projection import people, project
 from case_registry.source import Event
@@ -268,7 +268,8 @@ def row_values(number: str, held: Sequence[Held], chosen: Mapping[str, Chosen], 
         "agreed_fen": agreed if isinstance(agreed, int) else None,
         "occurred_on": read_day(occurred),
         "begun_on": min(begun, default=None),
-        "county": place[:6],
+        # Who may see it hangs on the county: where nobody told the place, it is that of whoever handles it.
+        "county": place[:6] or county_of(str(value.get("organisation") or "")),
         "town": place[:9] if len(place) >= 9 else "",
         "agencies": sorted({h.agency for h in held}),
         "numbers": numbers,

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from case_registry import clock_acts
+from case_registry.access import PERSON, Reader, check_seen, row_filter
 from case_registry.disputes import dispute_ref
 from case_registry.lamps import lamp_at, units_used
 from case_registry.source import Unknown
@@ -27,13 +28,14 @@ LEFT JOIN registry.clock k ON k.supervision = s.id AND k.state IN ('RUNNING', 'S
 
 
 def supervision_cases(
-    uow: UnitOfWork, *, state: str = "", level: str = "", agency: str = "", dispute: str | UUID = "", sealed: bool = False,
-    limit: int = 200,
+    uow: UnitOfWork, *, state: str = "", level: str = "", agency: str = "", dispute: str | UUID = "", limit: int = 200,
+    reader: Reader | None = None,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Supervision cases, red and high ones first. `state`: a state, "open" or "" for all; `sealed`: those on sealed
-    disputes too. Raises Unknown (no such dispute)."""
-    where = ["true" if sealed else "NOT d.sealed"]
-    params: dict[str, Any] = {"limit": limit}
+    """Supervision cases, red and high ones first. `state`: a state, "open" or "" for all; `reader`: those on disputes whose
+    persons this one may see; without one, all but those on sealed disputes. Raises Unknown (no such dispute)."""
+    seen, of_reader = row_filter(reader, PERSON, "d.") if reader else ("NOT d.sealed", {})
+    where = [seen]
+    params: dict[str, Any] = {"limit": limit, **of_reader}
     if state == "open":
         where.append("s.state NOT IN ('VOID', 'CLOSED', 'WITHDRAWN', 'ESCALATED')")
     elif state:
@@ -54,17 +56,23 @@ def supervision_cases(
     return [dict(row) for row in rows]
 
 
-def supervision_case(uow: UnitOfWork, case: UUID | str) -> dict[str, Any]:
-    """One case (id, or number): all its columns, its file, its clocks with lamps, acts that its state allows. Raises Unknown."""
+def supervision_case(uow: UnitOfWork, case: UUID | str, reader: Reader | None = None) -> dict[str, Any]:
+    """One case (id, or number): all its columns, its file, its clocks with lamps, acts that its state allows.
+
+    Raises Unknown, also where it is on a dispute whose persons the `reader` may not see.
+    """
+    seen, params = row_filter(reader, PERSON, "d.") if reader else ("true", {})
     by = "s.number" if isinstance(case, str) and not is_uuid(case) else "s.id"
     row = uow.one(
-        "SELECT s.*, d.number AS dispute, d.title, d.sealed, u.number AS takes_over_number, v.id AS taken_over_by,"
+        "SELECT s.*, d.id AS dispute_id, d.number AS dispute, d.title, d.sealed, u.number AS takes_over_number, v.id AS taken_over_by,"
         " v.number AS taken_over_by_number FROM registry.supervision_case s JOIN registry.source_case c ON c.id = s.source_case"
         " JOIN registry.dispute d ON d.id = c.dispute LEFT JOIN registry.supervision_case u ON u.id = s.takes_over"
-        f" LEFT JOIN registry.supervision_case v ON v.takes_over = s.id WHERE {by} = :case ORDER BY v.drafted_at LIMIT 1",
+        f" LEFT JOIN registry.supervision_case v ON v.takes_over = s.id WHERE {by} = :case AND {seen}"
+        " ORDER BY v.drafted_at LIMIT 1",
         case=case,
+        **params,
     )
-    if row is None:
+    if row is None or (reader is not None and not check_seen(uow, reader, [row["dispute_id"]])):
         raise Unknown("supervision case", case)
     file = uow.all(
         "SELECT event, action, from_state, to_state, at, by, org, proof FROM registry.supervision_act WHERE supervision = :s"
@@ -102,16 +110,21 @@ def _clocks(uow: UnitOfWork, case: UUID) -> list[dict[str, Any]]:
 STEPS = {"SV02": "sign", "SV03": "answer", "SV04": "verify"}
 
 
-def supervision_times(uow: UnitOfWork, since: datetime, until: datetime) -> list[dict[str, Any]]:
+def supervision_times(
+    uow: UnitOfWork, since: datetime, until: datetime, reader: Reader | None = None
+) -> list[dict[str, Any]]:
     """What supervision took, measured by its clocks: for each agency and step (sign, answer, verify) of clocks started in
     the period, how many, how many run still, how many ended in time, workdays used (median, nine tenths, most), without
-    the days that did not count; and how often its results were sent back. At most MOST_CLOCKS clocks, newest first."""
+    the days that did not count; and how often its results were sent back. At most MOST_CLOCKS clocks, newest first.
+    `reader`: of disputes that this person may know of; without one, of all."""
+    only, params = _of_seen(reader)
     rows = uow.all(
-        "SELECT * FROM registry.clock WHERE supervision IS NOT NULL AND started_at >= :since AND started_at < :until"
-        " ORDER BY started_at DESC LIMIT :most",
+        "SELECT k.* FROM registry.clock k WHERE k.supervision IS NOT NULL AND k.started_at >= :since AND k.started_at < :until"
+        f"{only.format(of='k')} ORDER BY k.started_at DESC LIMIT :most",
         since=since,
         until=until,
         most=MOST_CLOCKS,
+        **params,
     )
     timings = clock_acts.timings_of(uow, [row["id"] for row in rows])
     groups: dict[tuple[str, str], list[tuple[int, bool, bool]]] = {}
@@ -125,9 +138,10 @@ def supervision_times(uow: UnitOfWork, since: datetime, until: datetime) -> list
         row["agency"]: row["n"]
         for row in uow.all(
             "SELECT s.agency, count(*) AS n FROM registry.supervision_act a JOIN registry.supervision_case s ON s.id = a.supervision"
-            " WHERE a.event = 'send_back' AND a.at >= :since AND a.at < :until GROUP BY 1",
+            f" WHERE a.event = 'send_back' AND a.at >= :since AND a.at < :until{only.format(of='s')} GROUP BY 1",
             since=since,
             until=until,
+            **params,
         )
     }
     return [
@@ -139,6 +153,15 @@ def supervision_times(uow: UnitOfWork, since: datetime, until: datetime) -> list
         }
         for (agency, step), found in sorted(groups.items())
     ]
+
+
+def _of_seen(reader: Reader | None) -> tuple[str, dict[str, Any]]:
+    """The rule on rows `of` that hang on a case."""
+    if reader is None:
+        return "", {}
+    seen, params = row_filter(reader, alias="d.")
+    case = "registry.source_case c JOIN registry.dispute d ON d.id = c.dispute WHERE c.id = {of}.source_case"
+    return f" AND EXISTS (SELECT 1 FROM {case} AND {seen})", params
 
 
 def _figures(found: Sequence[tuple[int, bool, bool]]) -> dict[str, Any]:

@@ -16,9 +16,11 @@ from console.acts import Act, Form, Taken
 from console.filled import Filled, Incomplete
 from console.matters import READERS, found_matter
 from console.pages import page
+from console.seeing import AGREEMENT, MATTER_SEEN
 from console.texts import say
 from console.words import words
 from foundation.unit_of_work import UnitOfWork
+from hub import seeing
 from schemas.findings import Finding, Refused
 from schemas.money import Fen, split_evenly
 
@@ -39,7 +41,7 @@ def _asked(
     return {"matter": found, "told": told, "rows": rows or [blank], "blank": blank, "replaces": replaces}
 
 
-@router.get("/{matter_id}/agreements/new")
+@router.get("/{matter_id}/agreements/new", dependencies=MATTER_SEEN)
 def ask(
     request: Request, matter_id: UUID, uow: Work, replaces: str = Query(default="", max_length=36)
 ) -> HTMLResponse:
@@ -47,7 +49,7 @@ def ask(
     return page(request, "agreement_new.html", **_asked(uow, matter_id, None, [], replaces))
 
 
-@router.post("/{matter_id}/agreements/new")
+@router.post("/{matter_id}/agreements/new", dependencies=MATTER_SEEN)
 def more(request: Request, matter_id: UUID, uow: Work, told: Form) -> HTMLResponse:
     """The same form with a row more, or with the sum shared evenly over months; nothing is stored."""
     need(uow.actor, *AGREE)
@@ -78,7 +80,7 @@ def _months_on(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
-@router.post("/{matter_id}/agreements")
+@router.post("/{matter_id}/agreements", dependencies=MATTER_SEEN)
 def draft(matter_id: UUID, act: Taken) -> Response:
     """Store the draft; faults are shown beside what was filled in."""
     need(act.uow.actor, *AGREE)
@@ -126,7 +128,7 @@ def _matter_of(act: Act) -> str:
     return f"/matters/{matter_id}#agreements" if matter_id else "/matters"
 
 
-@router.post("/agreements/{agreement_id}/sign")
+@router.post("/agreements/{agreement_id}/sign", dependencies=AGREEMENT)
 def sign(agreement_id: UUID, act: Taken) -> Response:
     """All signatures at once: every applicant and respondent, the mediator, the seal (Mediation Law 29)."""
     need(act.uow.actor, *AGREE)
@@ -142,7 +144,7 @@ def sign(agreement_id: UUID, act: Taken) -> Response:
     return act.done(_matter_of(act), say("协议已签署，托管已开立"))
 
 
-@router.post("/agreements/{agreement_id}/void")
+@router.post("/agreements/{agreement_id}/void", dependencies=AGREEMENT)
 def void(agreement_id: UUID, act: Taken) -> Response:
     need(act.uow.actor, *AGREE)
     reason = act.told.reason()
@@ -151,7 +153,7 @@ def void(agreement_id: UUID, act: Taken) -> Response:
     return act.done(_matter_of(act), say("协议已撤销"))
 
 
-@router.post("/agreements/{agreement_id}/confirmation")
+@router.post("/agreements/{agreement_id}/confirmation", dependencies=AGREEMENT)
 def confirmation(agreement_id: UUID, act: Taken) -> Response:
     """Both parties apply to the court together; the court is told."""
     need(act.uow.actor, *AGREE)
@@ -159,9 +161,10 @@ def confirmation(agreement_id: UUID, act: Taken) -> Response:
     return act.done(_matter_of(act), say("司法确认申请已登记并发往法院"))
 
 
-@router.get("/agreements/{agreement_id}/print")
+@router.get("/agreements/{agreement_id}/print", dependencies=AGREEMENT)
 def paper(agreement_id: UUID, uow: Work) -> HTMLResponse:
     need(uow.actor, *READERS)
+    seeing.note_look(uow, str(mediation.number_of(uow, agreement=agreement_id)), "matter")
     return HTMLResponse(
         mediation.agreement_html(uow, agreement_id), headers={"Content-Security-Policy": PRINT_POLICY}
     )

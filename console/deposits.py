@@ -11,10 +11,11 @@ import escrow
 from console.access import need
 from console.acts import Act, Taken
 from console.parties import account_of, wallet_kinds
+from console.seeing import CASE
 from console.texts import say
 from hub import money_terms
 
-router = APIRouter(prefix="/escrow/cases/{case_id}")
+router = APIRouter(prefix="/escrow/cases/{case_id}", dependencies=CASE)
 GROUNDS = ("REFUSES", "NOT_FOUND", "DIED", "NO_CAPACITY")
 ENDS = ("CLAIMED", "TAKEN_BACK")
 MOVES = ("file", "waive")

@@ -152,7 +152,7 @@ def dispute(
         request, "dispute.html", dispute=found, timeline=lines, office=_office(uow, found), true_on=true_on,
         known_on=known_on, past=bool(true_on or known_on), people=staff_names(uow), rules=_rules(found),
         indicators=case_registry.noted_indicators(), messages=_messages(uow, found, lines),
-        today=uow.now.date(), supervised=case_registry.supervision_cases(uow, dispute=found["id"], sealed=True),
+        today=uow.now.date(), supervised=case_registry.supervision_cases(uow, dispute=found["id"], reader=reader),
     )  # fmt: skip
 
 

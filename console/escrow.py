@@ -14,9 +14,10 @@ from console.acts import Act, Taken
 from console.orders import MONEY, READERS, gates
 from console.pages import page
 from console.parties import KINDS, account_of, wallet_kinds
+from console.seeing import CASE
 from console.texts import say
 from foundation.staff import staff_names
-from hub import money_terms, payments
+from hub import money_terms, payments, seeing
 from schemas.findings import Finding, Refused
 
 router = APIRouter(prefix="/escrow")
@@ -36,11 +37,15 @@ def cases(
 ) -> HTMLResponse:
     """Cases with their figures, newest first, and the accounts that hold the money."""
     need(uow.actor, *READERS)
-    rows = escrow.list_cases(uow, state=state or None, text=text.strip(), limit=PAGE + 1, offset=start)
+    seen, whole = seeing.rows(uow, seeing.MONEY), seeing.unplaced(uow, seeing.MONEY)
+    rows = escrow.list_cases(
+        uow, state=state or None, text=text.strip(), limit=PAGE + 1, offset=start, seen=seen
+    )
     return page(
         request, "escrows.html", rows=rows[:PAGE], state=state, text=text.strip(), start=start,
-        following=start + PAGE if len(rows) > PAGE else 0, step=PAGE, custody=escrow.custody_accounts(uow),
-        suspense=escrow.suspense_fen(uow), waiting=len(escrow.list_decisions(uow)), breaks=len(escrow.list_breaks(uow)),
+        following=start + PAGE if len(rows) > PAGE else 0, step=PAGE, custody=escrow.custody_accounts(uow) if whole else [],
+        suspense=sum(int(row["open_fen"]) for row in escrow.open_suspense(uow, seen=seen)), whole=whole,
+        waiting=len(escrow.list_decisions(uow, seen=seen)), breaks=len(escrow.list_breaks(uow, seen=seen)),
         rails=rail_names(),
     )  # fmt: skip
 
@@ -54,16 +59,18 @@ def rail_names() -> dict[str, str]:
 def by_number(number: str, uow: Work) -> Response:
     """For links that know only the mediation number or the dispute."""
     need(uow.actor, *READERS)
+    seeing.check_money(uow, "case", number)
     return go(f"/escrow/cases/{escrow.find_case(uow, number)}")
 
 
-@router.get("/cases/{case_id}")
+@router.get("/cases/{case_id}", dependencies=CASE)
 def case(request: Request, case_id: UUID, uow: Work) -> HTMLResponse:
     """One case: figures, instalments, orders with each step, ledger, lines, holds, decisions, breaks."""
     need(uow.actor, *READERS)
     found = escrow.escrow_detail(uow, case_id)
     if found["id"] is None:
         raise Refused(Finding("NOT_FOUND", "case", str(case_id)))
+    seeing.note_look(uow, found["mediation_number"], "escrow", seeing.MONEY)
     acts = escrow.acts_of(uow)
     orders = escrow.list_orders(uow, case_id=case_id, limit=500)
     for order in orders:
@@ -105,7 +112,7 @@ def _back(act: Act, case_id: UUID, place: str, notice: str) -> Response:
     return act.done(f"/escrow/cases/{case_id}#{place}", notice)
 
 
-@router.post("/cases/{case_id}/orders")
+@router.post("/cases/{case_id}/orders", dependencies=CASE)
 def draft(request: Request, case_id: UUID, act: Taken) -> Response:
     """A payout to a payee in force, for one instalment; its exact bytes are built and signed by the maker."""
     need(act.uow.actor, "cashier")
@@ -122,7 +129,7 @@ def draft(request: Request, case_id: UUID, act: Taken) -> Response:
     return act.done(f"/escrow/orders/{made.id}", say("指令已拟，等待第二人复核"))
 
 
-@router.post("/cases/{case_id}/refunds")
+@router.post("/cases/{case_id}/refunds", dependencies=CASE)
 def refund(request: Request, case_id: UUID, act: Taken) -> Response:
     """Back to the account that the money came from, and to no other."""
     need(act.uow.actor, "cashier")
@@ -143,7 +150,7 @@ def refund(request: Request, case_id: UUID, act: Taken) -> Response:
     return act.done(f"/escrow/orders/{made.id}", say("退款指令已拟，等待第二人复核"))
 
 
-@router.post("/cases/{case_id}/top-ups")
+@router.post("/cases/{case_id}/top-ups", dependencies=CASE)
 def top_up(request: Request, case_id: UUID, act: Taken) -> Response:
     """Move a case's money to the account from which another way to pay pays out."""
     need(act.uow.actor, "cashier")
@@ -161,7 +168,7 @@ def top_up(request: Request, case_id: UUID, act: Taken) -> Response:
     return act.done(f"/escrow/orders/{made.id}", say("调拨指令已拟，等待第二人复核"))
 
 
-@router.post("/cases/{case_id}/stops")
+@router.post("/cases/{case_id}/stops", dependencies=CASE)
 def stop(case_id: UUID, act: Taken) -> Response:
     """Stop payouts: of the whole case, of one payee, or up to a sum."""
     need(act.uow.actor, *MONEY, "supervision_officer")
@@ -174,7 +181,7 @@ def stop(case_id: UUID, act: Taken) -> Response:
     return _back(act, case_id, "holds", say("已停付，理由已记录"))
 
 
-@router.post("/cases/{case_id}/stops/end")
+@router.post("/cases/{case_id}/stops/end", dependencies=CASE)
 def end_stop(case_id: UUID, act: Taken) -> Response:
     need(act.uow.actor, "checker", "releaser")
     kind, reason, payee = (
@@ -187,7 +194,7 @@ def end_stop(case_id: UUID, act: Taken) -> Response:
     return _back(act, case_id, "holds", say("停付已解除"))
 
 
-@router.post("/cases/{case_id}/resume")
+@router.post("/cases/{case_id}/resume", dependencies=CASE)
 def resume(case_id: UUID, act: Taken) -> Response:
     """Take a suspended case, or one whose default was cured, back to where its money puts it."""
     need(act.uow.actor, "checker", "releaser")
@@ -197,7 +204,7 @@ def resume(case_id: UUID, act: Taken) -> Response:
     return _back(act, case_id, "holds", say("已恢复"))
 
 
-@router.post("/cases/{case_id}/waivers")
+@router.post("/cases/{case_id}/waivers", dependencies=CASE)
 def waive(case_id: UUID, act: Taken) -> Response:
     """The payee waived an instalment in writing."""
     need(act.uow.actor, "checker", "releaser")
@@ -207,7 +214,7 @@ def waive(case_id: UUID, act: Taken) -> Response:
     return _back(act, case_id, "instalments", say("该期已免除"))
 
 
-@router.post("/cases/{case_id}/payees")
+@router.post("/cases/{case_id}/payees", dependencies=CASE)
 def payee(case_id: UUID, act: Taken) -> Response:
     """Another person or account takes a payee's seat: proposed here, confirmed by a second person."""
     need(act.uow.actor, "cashier", "checker")

@@ -17,6 +17,7 @@ from console.pages import page
 from console.texts import say
 from foundation.journal import disclose
 from foundation.unit_of_work import UnitOfWork
+from hub import seeing
 from schemas.claims import JsonValue
 from schemas.findings import Finding, Refused
 
@@ -75,6 +76,7 @@ def decide(proposal_id: UUID, act: Taken) -> Response:
     verdict = act.told.choice("verdict", ("same", "different"))
     reason = act.told.reason()
     act.told.check()
+    seeing.check_registry(act.uow, "proposal", proposal_id, "link")
     same = verdict == "same"
     act.follow(case_registry.decide_link(act.uow, proposal_id, same, reason))
     return act.done("/", say("已确认为同一纠纷") if same else say("已确认为不同纠纷"))
@@ -86,6 +88,7 @@ def undo(decision_id: UUID, act: Taken) -> Response:
     reason = act.told.reason()
     number = act.told.text("number", required=True)
     act.told.check()
+    seeing.check_registry(act.uow, "link_decision", decision_id, "link")
     act.follow(case_registry.undo_link(act.uow, decision_id, reason))
     return act.done(f"/disputes/{quote(number)}", say("已撤销归并决定，两份档案各自恢复"))
 

@@ -17,9 +17,11 @@ from console.acts import Act, Form, Taken
 from console.filled import Filled, Incomplete
 from console.pages import page
 from console.parties import ROLES, account_of, parties_of, wallet_kinds
+from console.seeing import MATTER_SEEN, MATTER_SHOWN
 from console.texts import say
 from console.words import words
 from foundation.unit_of_work import UnitOfWork
+from hub import seeing
 from schemas.code_tables import code_table
 from schemas.findings import Finding, Refused
 
@@ -43,9 +45,10 @@ def matters(
     """The newest matters; a mediation number leads straight to its matter."""
     need(uow.actor, *READERS)
     found = mediation.matter_by_number(uow, number.strip()) if number.strip() else None
-    if found is not None:
+    if found is not None and seeing.check_number(uow, found["mediation_number"], kind="case"):
         return go(f"/matters/{found['id']}")
-    rows = mediation.matters(uow, state=state, limit=SHOWN) if not number.strip() else []
+    seen = seeing.rows(uow, kind="case")
+    rows = mediation.matters(uow, state=state, limit=SHOWN, seen=seen) if not number.strip() else []
     return page(
         request, "matters.html", rows=rows, state=state, number=number.strip(), cut=len(rows) == SHOWN,
         may=uow.actor.has(*OFFICE),
@@ -130,19 +133,23 @@ def found_matter(uow: UnitOfWork, matter_id: UUID) -> dict[str, Any]:
     return found
 
 
-@router.get("/{matter_id}")
+@router.get("/{matter_id}", dependencies=MATTER_SHOWN)
 def matter(request: Request, matter_id: UUID, uow: Work) -> HTMLResponse:
-    """One matter: what it is about, parties and accounts, agreements, and what may be done now."""
+    """One matter: what it is about, parties and accounts, agreements, and what may be done now. Each look leaves a line."""
     need(uow.actor, *READERS)
     found = found_matter(uow, matter_id)
     number = found["mediation_number"]
-    refs = case_registry.disputes_of(uow, number)
+    if not seeing.check_number(uow, number):
+        found = {**found, "parties": [], "agreements": [], "narrative": ""}
+    whole = bool(found["parties"])
+    seeing.note_look(uow, number, "matter" if whole else "handling")
+    refs = case_registry.disputes_of(uow, number, reader=seeing.reader(uow))
     agreements = [{**each, "text": mediation.signed_text(uow, each["id"])} for each in found["agreements"]]
     signed = any(each["state"] == "SIGNED" for each in agreements)
     return page(
         request, "matter.html", matter=found, agreements=agreements, signed=signed,
         names={each["key"]: each["name"] for each in found["parties"]},
-        dispute=refs[0].number if refs else "", case=escrow.find_case(uow, number) if escrow.has_case(uow, number) else None,
+        dispute=refs[0].number if refs else "", case=escrow.find_case(uow, number) if whole and escrow.has_case(uow, number) else None,
         moves=[move.event for move in MATTER.moves if move.state == found["state"] and move.event in words()["matter_move"]],
         may=uow.actor.has(*OFFICE), may_agree=uow.actor.has("mediator", "reviewer"), wallets=wallet_kinds(),
         categories=code_table("dispute_category"), sources=code_table("intake_source"), media=code_table("intake_medium"),
@@ -160,7 +167,7 @@ def _signers(found: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     ]
 
 
-@router.post("/{matter_id}/moves")
+@router.post("/{matter_id}/moves", dependencies=MATTER_SEEN)
 def move(matter_id: UUID, act: Taken) -> Response:
     """Begin mediation, end it without agreement, withdraw, close, reopen."""
     need(act.uow.actor, *OFFICE)
@@ -171,7 +178,7 @@ def move(matter_id: UUID, act: Taken) -> Response:
     return act.done(f"/matters/{matter_id}", say("案卷状态已更新"))
 
 
-@router.post("/{matter_id}/parties/{key}/account")
+@router.post("/{matter_id}/parties/{key}/account", dependencies=MATTER_SEEN)
 def account(matter_id: UUID, key: str, act: Taken) -> Response:
     """A party's account, until an agreement is signed; afterwards two persons change it at the escrow."""
     need(act.uow.actor, *OFFICE)
@@ -189,4 +196,6 @@ def by_number(number: str, uow: Work) -> Response:
     """For links that know only the mediation number."""
     need(uow.actor, *READERS)
     found = mediation.matter_by_number(uow, number)
+    if found and not seeing.check_number(uow, number, kind="case"):
+        found = None
     return go(f"/matters/{found['id']}" if found else f"/matters?number={quote(number)}")

@@ -13,12 +13,14 @@ import escrow
 from console.access import Work, need
 from console.acts import Act, Taken
 from console.pages import page
+from console.seeing import ORDER
 from console.texts import say
 from foundation.actors import Actor
 from foundation.staff import staff_names
+from hub import seeing
 from schemas.findings import Finding, Refused
 
-router = APIRouter(prefix="/escrow/orders")
+router = APIRouter(prefix="/escrow/orders", dependencies=ORDER)
 MONEY = ("cashier", "checker", "releaser")
 READERS = (*MONEY, "auditor", "operator", "supervision_officer", "mediator", "reviewer", "administrator")
 SHOWN_BYTES = 20_000
@@ -62,6 +64,7 @@ def order(request: Request, order_id: UUID, uow: Work) -> HTMLResponse:
     """What is approved, to the byte; its approvals, attempts and every word that was said about it."""
     need(uow.actor, *READERS)
     found = found_order(uow, order_id)
+    seeing.note_look(uow, found["mediation_number"], "order", seeing.MONEY)
     acts = escrow.acts_of(uow)
     payload = found["payload"]
     rail = escrow.all_rails()[found["rail"]]

@@ -12,8 +12,10 @@ from console.access import Work, need
 from console.acts import Taken
 from console.orders import MONEY, READERS
 from console.pages import page
+from console.seeing import BREAK
 from console.texts import say
 from foundation.staff import staff_names
+from hub import seeing
 from schemas.code_tables import code_table
 
 router = APIRouter(prefix="/escrow")
@@ -23,7 +25,8 @@ router = APIRouter(prefix="/escrow")
 def reconciliation(request: Request, uow: Work, closed: bool = Query(default=False)) -> HTMLResponse:
     """Ledger against holders; every difference has a kind, an owner and a limit."""
     need(uow.actor, *READERS)
-    breaks = escrow.list_breaks(uow, open_only=not closed, limit=200)
+    seen, whole = seeing.rows(uow, seeing.MONEY), seeing.unplaced(uow, seeing.MONEY)
+    breaks = escrow.list_breaks(uow, open_only=not closed, limit=200, seen=seen)
     for each in breaks:
         each["where"] = _where(each["subject"])
         each["order"] = each["where"]["number"] if each["where"]["what"] == "order" else ""
@@ -32,8 +35,9 @@ def reconciliation(request: Request, uow: Work, closed: bool = Query(default=Fal
             each["subject"].partition("line/")[2] if each["kind"] in ("FEE", "UNEXPECTED_DEBIT") else ""
         )
     return page(
-        request, "reconciliation.html", breaks=breaks, closed=closed, runs=escrow.recon_runs(uow),
-        custody=escrow.custody_accounts(uow), items=escrow.list_listed_items(uow), violations=escrow.prove(uow),
+        request, "reconciliation.html", breaks=breaks, closed=closed, runs=escrow.recon_runs(uow) if whole else [],
+        custody=escrow.custody_accounts(uow) if whole else [], items=escrow.list_listed_items(uow, seen=seen), whole=whole,
+        violations=escrow.prove(uow),
         kinds=code_table("break_type"), acts=escrow.acts_of(uow), people=staff_names(uow), now=uow.now,
         rails={rail.id: rail.name_zh for rail in escrow.all_rails().values()},
     )  # fmt: skip
@@ -47,7 +51,7 @@ def _where(subject: str) -> dict[str, str]:
     return {"what": what, "rail": "", "number": rest[0] if rest else ""}
 
 
-@router.post("/breaks/{break_id}/own")
+@router.post("/breaks/{break_id}/own", dependencies=BREAK)
 def own(break_id: UUID, act: Taken) -> Response:
     """Take a break as one's own."""
     need(act.uow.actor, *MONEY)
@@ -55,7 +59,7 @@ def own(break_id: UUID, act: Taken) -> Response:
     return act.done("/escrow/reconciliation", say("差异已由您认领"))
 
 
-@router.post("/breaks/{break_id}/close")
+@router.post("/breaks/{break_id}/close", dependencies=BREAK)
 def close(break_id: UUID, act: Taken) -> Response:
     """Close a break with the paper or the entry that explains it."""
     need(act.uow.actor, *MONEY)
@@ -71,5 +75,7 @@ def fee(line_id: UUID, act: Taken) -> Response:
     need(act.uow.actor, "cashier", "checker")
     case, reason = act.told.text("case", required=True), act.told.reason()
     act.told.check()
+    seeing.check_money(act.uow, "line", line_id)
+    seeing.check_money(act.uow, "case", case)
     act.follow(escrow.propose_fee(act.uow, line_id, case, reason).events)
     return act.done("/escrow/decisions", say("已提出，等待第二人确认"))

@@ -12,9 +12,11 @@ from console.access import Work, hub_of, need
 from console.acts import Taken
 from console.orders import MONEY, READERS
 from console.pages import page
+from console.seeing import DECISION
 from console.texts import say
 from foundation.staff import staff_names
-from hub import payments
+from hub import payments, seeing
+from schemas.findings import Finding, Refused
 
 router = APIRouter(prefix="/escrow")
 MOST_PARTS = 20
@@ -25,12 +27,12 @@ def suspense(request: Request, uow: Work) -> HTMLResponse:
     """Credits that nobody could match, with the cases that they may be for."""
     need(uow.actor, *READERS)
     waiting = {row["subject"] for row in escrow.list_decisions(uow, limit=500) if row["kind"] == "SPLIT"}
-    rows = escrow.open_suspense(uow)
+    rows = escrow.open_suspense(uow, seen=seeing.rows(uow, seeing.MONEY))
     for row in rows:
         row["proposed"] = str(row["line"]) in waiting
         row["parts"] = _suggested(row)
     return page(
-        request, "suspense.html", rows=rows, total=escrow.suspense_fen(uow), acts=escrow.acts_of(uow),
+        request, "suspense.html", rows=rows, total=sum(int(row["open_fen"]) for row in rows), acts=escrow.acts_of(uow),
         rails={rail.id: rail.name_zh for rail in escrow.all_rails().values()},
     )  # fmt: skip
 
@@ -54,6 +56,10 @@ def propose(line_id: UUID, act: Taken) -> Response:
             parts.append((row["case"], told.row_fen(row, "yuan")))
     reason = told.reason()
     told.check()
+    if not escrow.open_suspense(act.uow, seen=seeing.rows(act.uow, seeing.MONEY), line=line_id):
+        raise Refused(Finding("NOT_FOUND", "line", str(line_id)))
+    for case, _ in parts:
+        seeing.check_money(act.uow, "case", case)
     act.follow(escrow.propose_split(act.uow, line_id, parts, reason).events)
     return act.done("/escrow/decisions", say("认领已提出，等待第二人确认"))
 
@@ -62,24 +68,28 @@ def propose(line_id: UUID, act: Taken) -> Response:
 def decisions(request: Request, uow: Work) -> HTMLResponse:
     """What waits for a second person, and what was decided last."""
     need(uow.actor, *READERS)
+    seen = seeing.rows(uow, seeing.MONEY)
     decided = [
         row
         for state in ("CONFIRMED", "REJECTED")
-        for row in escrow.list_decisions(uow, state=state, limit=500)
+        for row in escrow.list_decisions(uow, state=state, limit=500, seen=seen)
     ]
     decided.sort(key=lambda row: row["decided_at"], reverse=True)
     return page(
-        request, "decisions.html", waiting=escrow.list_decisions(uow), decided=decided[:50], acts=escrow.acts_of(uow),
+        request, "decisions.html", waiting=escrow.list_decisions(uow, seen=seen), decided=decided[:50], acts=escrow.acts_of(uow),
         people=staff_names(uow), numbers=_numbers(uow),
     )  # fmt: skip
 
 
 def _numbers(uow: Work) -> dict[str, str]:
     """Mediation numbers by case id, for the parts of a split."""
-    return {str(row["id"]): str(row["mediation_number"]) for row in escrow.list_cases(uow, limit=1000)}
+    return {
+        str(row["id"]): str(row["mediation_number"])
+        for row in escrow.list_cases(uow, limit=1000, seen=seeing.rows(uow, seeing.MONEY))
+    }
 
 
-@router.post("/decisions/{decision_id}/confirm")
+@router.post("/decisions/{decision_id}/confirm", dependencies=DECISION)
 def confirm(request: Request, decision_id: UUID, act: Taken) -> Response:
     """The second person; what was proposed is done. ``digest``: of the words that the page showed."""
     need(act.uow.actor, "checker", "releaser")
@@ -91,7 +101,7 @@ def confirm(request: Request, decision_id: UUID, act: Taken) -> Response:
     return act.done("/escrow/decisions", say("已确认并办理"))
 
 
-@router.post("/decisions/{decision_id}/reject")
+@router.post("/decisions/{decision_id}/reject", dependencies=DECISION)
 def reject(decision_id: UUID, act: Taken) -> Response:
     need(act.uow.actor, *MONEY)
     reason = act.told.reason()

@@ -13,6 +13,7 @@ from console.access import need
 from console.acts import Act, Taken
 from console.texts import say
 from console.words import words
+from hub import seeing
 from schemas.findings import Finding
 
 router = APIRouter()
@@ -38,6 +39,7 @@ def clock(clock_id: UUID, act: Taken) -> Response:
     amount = act.told.whole("amount", 1, 400, 1) if what == "extend" else 0
     ground = act.told.text("ground", most=40)
     act.told.check()
+    seeing.check_registry(act.uow, "clock", clock_id, seeing.WATCH)
     if what == "extend":
         events = case_registry.extend_clock(act.uow, clock_id, amount, reason)
     elif what == "suspend":
@@ -57,6 +59,7 @@ def note(dispute_id: UUID, act: Taken) -> Response:
     reason = act.told.reason()
     source = act.told.text("source")
     act.told.check()
+    seeing.check_registry(act.uow, "dispute", dispute_id, seeing.WATCH)
     act.follow(
         case_registry.note_indicator(act.uow, dispute_id, indicator, step or "recorded", reason, source)
     )
@@ -67,6 +70,7 @@ def note(dispute_id: UUID, act: Taken) -> Response:
 def grade(dispute_id: UUID, act: Taken) -> Response:
     """Set the grade by hand until a day, or take the factor off the list."""
     need(act.uow.actor, "supervision_officer")
+    seeing.check_registry(act.uow, "dispute", dispute_id, seeing.WATCH)
     reason = act.told.reason()
     if act.told.text("what") == "strike":
         act.told.check()
@@ -94,6 +98,7 @@ def draft(act: Taken) -> Response:
     away, to = act.told.choice("from", agencies), act.told.choice("to", agencies)
     reason = act.told.reason()
     act.told.check()
+    seeing.check_dispute(act.uow, number, seeing.WATCH)
     case_registry.draft_referral(act.uow, number, away, to, reason, urgent=act.told.ticked("urgent"))
     return _end(act, "hand-overs", say("移送已拟稿，须由另一人发出"))
 
@@ -105,6 +110,7 @@ def move(referral_id: UUID, act: Taken) -> Response:
     what = act.told.choice("what", ("send", "receipt", "take_up", "return", "recall"))
     detail = act.told.text("detail", most=500, required=what not in ("send", ""))
     act.told.check()
+    seeing.check_registry(act.uow, "referral", referral_id, seeing.WATCH)
     if what == "send":
         events = case_registry.send_referral(act.uow, referral_id)
     elif what == "receipt":

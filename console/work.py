@@ -15,8 +15,10 @@ from console.acts import Taken
 from console.exchange import partner_names
 from console.pages import page
 from console.texts import say
+from foundation.conditions import every_row
 from foundation.journal import close_alarm
 from foundation.staff import staff_names
+from hub import seeing
 
 router = APIRouter()
 MONEY = ("cashier", "checker", "releaser")
@@ -39,14 +41,15 @@ def my_work(request: Request, uow: Work) -> HTMLResponse:
         href = DONE_AT[row["task"]].format(**row)
         tasks.setdefault(row["task"], []).append({**row, "href": href})
     money = uow.actor.has(*MONEY)
+    seen = seeing.rows(uow, seeing.MONEY) if money else every_row
     return page(
         request,
         "work.html",
         tasks=tasks,
-        orders=escrow.orders_to_sign(uow) if money else [],
+        orders=escrow.orders_to_sign(uow, seen=seen) if money else [],
         decisions=decisions_to_confirm(uow) if money else [],
-        breaks=escrow.list_breaks(uow) if money else [],
-        suspense=escrow.open_suspense(uow) if uow.actor.has("cashier") else [],
+        breaks=escrow.list_breaks(uow, seen=seen) if money else [],
+        suspense=escrow.open_suspense(uow, seen=seen) if uow.actor.has("cashier") else [],
         alarms=_alarms(uow),
         people=staff_names(uow),
     )
@@ -56,7 +59,8 @@ def decisions_to_confirm(uow: Work) -> list[dict[str, Any]]:
     """Proposals of others that this person may confirm."""
     if "confirm" not in escrow.acts_of(uow):
         return []
-    return [row for row in escrow.list_decisions(uow) if row["proposed_by"] != uow.actor.id]
+    seen = seeing.rows(uow, seeing.MONEY)
+    return [row for row in escrow.list_decisions(uow, seen=seen) if row["proposed_by"] != uow.actor.id]
 
 
 def _alarms(uow: Work) -> list[dict[str, Any]]:

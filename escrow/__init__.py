@@ -18,13 +18,15 @@ holds       take_court_document, place_stop, place_stop_by_rule, end_stop, end_s
 two persons propose_split, propose_payee, propose_deposit, propose_short_return, propose_settlement, propose_fee → confirm_decision
 afterwards  note_notice, end_deposit (提存), move_recovery (追回)
 time        watch_instalments, reconcile_day, seal_day, prove
-looking     has_case, acts_of, escrow_case, escrow_detail, order_detail, sent_instruction, places_of, the lists, suspense_fen
+looking     has_case, acts_of, escrow_case, escrow_detail, order_detail, sent_instruction, places_of, the lists, suspense_fen,
+            numbers_behind
 """
 
 from escrow.batch_checks import BatchItem
 from escrow.batch_drafts import draft_batch
 from escrow.batch_files import claim_files, dispatch_file, released_orders, take_file_reply, waiting_files
 from escrow.batches import batch_detail, cancel_batch, check_batch, release_batch
+from escrow.behind import numbers_behind
 from escrow.breaks import close_break, own_break
 from escrow.cases import (
     find_case,
@@ -159,6 +161,7 @@ __all__ = [
     "move_recovery",
     "note_notice",
     "note_withdrawal",
+    "numbers_behind",
     "open_escrow",
     "open_suspense",
     "order_detail",

@@ -1,24 +1,33 @@
-"""Lists for desks and screens: what waits for whom. Every list has a limit and a stable order."""
+"""Lists for desks and screens: what waits for whom. Every list has a limit and a stable order.
+
+`seen`: which rows the person who looks may see, by the mediation number of their case (`foundation.conditions`); rows of
+no case are tested with no number.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from foundation.conditions import Condition, every_row
 from foundation.unit_of_work import UnitOfWork
 
 PAGE = 50
+_NUMBER_OF = "(SELECT mediation_number FROM escrow.escrow_case WHERE id = {case})"
 
 
 def list_cases(
-    uow: UnitOfWork, *, state: str | None = None, text: str = "", limit: int = PAGE, offset: int = 0
-) -> list[dict[str, Any]]:
+    uow: UnitOfWork, *, state: str | None = None, text: str = "", limit: int = PAGE, offset: int = 0,
+    seen: Condition = every_row,
+) -> list[dict[str, Any]]:  # fmt: skip
     """Cases with their figures, newest first; `text` looks into numbers and title."""
+    clause, params = seen("v_case.mediation_number")
     rows = uow.all(
-        "SELECT * FROM escrow.v_case WHERE (CAST(:state AS text) IS NULL OR state = :state) AND (:text = '' OR"
+        f"SELECT * FROM escrow.v_case WHERE {clause} AND (CAST(:state AS text) IS NULL OR state = :state) AND (:text = '' OR"
         " mediation_number LIKE '%' || :text || '%' OR dispute LIKE '%' || :text || '%' OR title LIKE '%' || :text || '%')"
         " ORDER BY created_at DESC, id LIMIT :limit OFFSET :offset",
-        state=state, text=text, limit=limit, offset=offset,
+        state=state, text=text, limit=limit, offset=offset, **params,
     )  # fmt: skip
     return [dict(row) for row in rows]
 
@@ -30,20 +39,22 @@ def list_orders(
     case_id: UUID | None = None,
     limit: int = PAGE,
     offset: int = 0,
+    seen: Condition = every_row,
 ) -> list[dict[str, Any]]:
     """Orders, those that waited longest first; of some states, of one case, or all."""
+    clause, params = seen("o.mediation_number")
     rows = uow.all(
         "SELECT o.*, escrow.persons_needed(o.amount_fen, (o.drafted_at AT TIME ZONE 'Asia/Shanghai')::date) AS persons"
-        " FROM escrow.v_order o WHERE (CAST(:states AS text[]) IS NULL OR o.state = ANY(:states))"
+        f" FROM escrow.v_order o WHERE {clause} AND (CAST(:states AS text[]) IS NULL OR o.state = ANY(:states))"
         " AND (CAST(:case AS uuid) IS NULL OR o.case_id = :case) ORDER BY o.moved_at, o.id LIMIT :limit OFFSET :offset",
-        states=states, case=case_id, limit=limit, offset=offset,
+        states=states, case=case_id, limit=limit, offset=offset, **params,
     )  # fmt: skip
     return [dict(row) for row in rows]
 
 
-def orders_to_sign(uow: UnitOfWork, limit: int = PAGE) -> list[dict[str, Any]]:
+def orders_to_sign(uow: UnitOfWork, limit: int = PAGE, seen: Condition = every_row) -> list[dict[str, Any]]:
     """Orders that the acting person may check or release now: never those that he signed before where it forbids it."""
-    rows = list_orders(uow, states=["DRAFTED", "CHECKED"], limit=500)
+    rows = list_orders(uow, states=["DRAFTED", "CHECKED"], limit=500, seen=seen)
     me = uow.actor.id
     mine = [
         row
@@ -108,32 +119,55 @@ def places_of(uow: UnitOfWork, rail: str, source: str, limit: int = 5000) -> lis
 
 
 def list_breaks(
-    uow: UnitOfWork, *, open_only: bool = True, limit: int = PAGE, offset: int = 0
+    uow: UnitOfWork,
+    *,
+    open_only: bool = True,
+    limit: int = PAGE,
+    offset: int = 0,
+    seen: Condition = every_row,
 ) -> list[dict[str, Any]]:
     """Breaks, oldest first, with the role that owns their kind and their limits."""
+    clause, params = seen(_NUMBER_OF.format(case="v_break.case_id"))
     rows = uow.all(
-        "SELECT * FROM escrow.v_break WHERE NOT :open_only OR state <> 'CLOSED' ORDER BY found_at, id LIMIT :limit OFFSET :offset",
-        open_only=open_only, limit=limit, offset=offset,
+        f"SELECT * FROM escrow.v_break WHERE {clause} AND (NOT :open_only OR state <> 'CLOSED')"
+        " ORDER BY found_at, id LIMIT :limit OFFSET :offset",
+        open_only=open_only, limit=limit, offset=offset, **params,
     )  # fmt: skip
     return [dict(row) for row in rows]
 
 
-def list_decisions(uow: UnitOfWork, *, state: str = "PROPOSED", limit: int = PAGE) -> list[dict[str, Any]]:
+def list_decisions(
+    uow: UnitOfWork, *, state: str = "PROPOSED", limit: int = PAGE, seen: Condition = every_row
+) -> list[dict[str, Any]]:
     """Proposals that wait for a second person, oldest first."""
+    clause, params = decisions_seen(seen)
     rows = uow.all(
         "SELECT d.*, c.dispute, c.mediation_number FROM escrow.decision d LEFT JOIN escrow.escrow_case c ON c.id = d.case_id"
-        " WHERE d.state = :state ORDER BY d.proposed_at LIMIT :limit",
-        state=state, limit=limit,
+        f" WHERE d.state = :state AND {clause} ORDER BY d.proposed_at LIMIT :limit",
+        state=state, limit=limit, **params,
     )  # fmt: skip
     return [dict(row) for row in rows]
 
 
-def list_listed_items(uow: UnitOfWork, limit: int = 500) -> list[dict[str, Any]]:
+def decisions_seen(seen: Condition) -> tuple[str, Mapping[str, Any]]:
+    """`seen` on decisions `d`: a split of a credit is seen by who may see every case that it names."""
+    own, params = seen(_NUMBER_OF.format(case="d.case_id"))
+    part, _ = seen("pc.mediation_number")
+    parts = (
+        "EXISTS (SELECT 1 FROM jsonb_array_elements(d.body -> 'parts') part JOIN escrow.escrow_case pc"
+        f" ON pc.id = CAST(part ->> 0 AS uuid) WHERE NOT ({part}))"
+    )
+    return f"CASE WHEN d.kind = 'SPLIT' THEN NOT {parts} ELSE {own} END", params
+
+
+def list_listed_items(uow: UnitOfWork, limit: int = 500, seen: Condition = every_row) -> list[dict[str, Any]]:
     """Everything between a custody account in the ledger and its holder's balance, each by name."""
+    clause, params = seen(_NUMBER_OF.format(case="i.case_id"))
     rows = uow.all(
         "SELECT i.*, c.rail, c.number, c.name FROM escrow.v_listed_item i JOIN escrow.custody c ON c.id = i.custody"
-        " ORDER BY i.custody, i.item, i.subject LIMIT :limit",
+        f" WHERE {clause} ORDER BY i.custody, i.item, i.subject LIMIT :limit",
         limit=limit,
+        **params,
     )
     return [dict(row) for row in rows]
 

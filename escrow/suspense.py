@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping
 
 from escrow.results import refuse
+from foundation.conditions import Condition, every_row
 from foundation.unit_of_work import UnitOfWork
 from schemas.identifiers import normalise_name
 
@@ -100,14 +101,29 @@ def _signs(line: RowMapping, case: RowMapping, payers: tuple[list[str], list[str
     return signs
 
 
-def open_suspense(uow: UnitOfWork, account: str | None = None) -> list[dict[str, Any]]:
-    """Credits in suspense with their proposals, oldest first: of one holder's account, or of all."""
+def open_suspense(
+    uow: UnitOfWork, account: str | None = None, seen: Condition = every_row, line: UUID | None = None
+) -> list[dict[str, Any]]:
+    """Credits in suspense with their proposals, oldest first: of one holder's account, one `line`, or all.
+
+    `seen`: by mediation number, which cases the person who looks may see: only those are proposed, and only credits that
+    may be for one of them are shown, or all where what belongs to no case is seen.
+    """
+    hint, params = seen("c.mediation_number")
+    unplaced, _ = seen("CAST(NULL AS text)")
+    hints = (
+        "FROM escrow.suspense_hint h JOIN escrow.escrow_case c ON c.id = h.case_id"
+        f" WHERE h.line = s.line AND {hint}"
+    )
     rows = uow.all(
         "SELECT s.*, (SELECT coalesce(jsonb_agg(jsonb_build_object('case_id', h.case_id, 'dispute', c.dispute,"
         " 'mediation_number', c.mediation_number, 'title', c.title, 'fen', h.fen, 'signs', h.signs)), '[]')"
-        " FROM escrow.suspense_hint h JOIN escrow.escrow_case c ON c.id = h.case_id WHERE h.line = s.line) AS proposals"
-        " FROM escrow.v_suspense s WHERE CAST(:account AS text) IS NULL OR s.account = :account ORDER BY s.known_at LIMIT 1000",
+        f" {hints}) AS proposals FROM escrow.v_suspense s WHERE (CAST(:account AS text) IS NULL OR s.account = :account)"
+        f" AND (CAST(:line AS uuid) IS NULL OR s.line = :line) AND ({unplaced} OR EXISTS (SELECT 1 {hints}))"
+        " ORDER BY s.known_at LIMIT 1000",
         account=account,
+        line=line,
+        **params,
     )
     return [dict(row) for row in rows]
 

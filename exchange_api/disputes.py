@@ -16,7 +16,7 @@ import case_registry
 from exchange_api.people import Caller, Work, hub_of, need
 from foundation.journal import disclose
 from foundation.unit_of_work import UnitOfWork
-from hub import choreography, exporting, feedback
+from hub import choreography, exporting, feedback, seeing
 from hub.board_feed import BoardFeed
 from schemas.findings import Finding, Refused
 
@@ -200,6 +200,7 @@ def proposals(
 @router.post("/proposals/{proposal_id}/decision", summary="One dispute, or two 确认或否定归并")
 def decide(proposal_id: UUID, body: DecisionIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, "reviewer", "administrator")
+    seeing.check_registry(uow, "proposal", proposal_id, "link")
     events = case_registry.decide_link(uow, proposal_id, body.accept, body.reason)
     choreography.follow(uow, events)
     return {"proposal": str(proposal_id), "accepted": body.accept}
@@ -209,6 +210,7 @@ def decide(proposal_id: UUID, body: DecisionIn, uow: Work) -> dict[str, Any]:
 def undo(decision_id: UUID, body: DecisionIn, uow: Work) -> dict[str, Any]:
     """``accept`` must be false: the decision no longer holds; both histories stand as before it."""
     need(uow.actor, "reviewer", "administrator")
+    seeing.check_registry(uow, "link_decision", decision_id, "link")
     choreography.follow(uow, case_registry.undo_link(uow, decision_id, body.reason))
     return {"decision": str(decision_id), "undone": True}
 
@@ -222,6 +224,7 @@ def conflicts(uow: Work) -> dict[str, Any]:
 @router.post("/conflicts/{conflict_id}/decision", summary="Decide a conflict 裁定冲突")
 def decide_conflict(conflict_id: UUID, body: ValueIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, "reviewer", "administrator", "supervision_officer")
+    seeing.check_registry(uow, "conflict", conflict_id)
     choreography.follow(uow, case_registry.decide_conflict(uow, conflict_id, body.value, body.reason))
     return {"conflict": str(conflict_id), "decided": True}
 

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 import mediation
 from exchange_api.people import Work, need
-from hub import choreography
+from exchange_api.seeing import AGREEMENT, MATTER
+from hub import choreography, seeing
 from schemas.findings import Finding, Refused
 
 router = APIRouter(prefix="/v1", tags=["mediation 调解"])
@@ -138,10 +139,11 @@ def accept(body: MatterIn, uow: Work) -> dict[str, Any]:
 def by_number(uow: Work, mediation_number: str = Query(max_length=60)) -> dict[str, Any]:
     need(uow.actor, *READERS)
     found = mediation.matter_by_number(uow, mediation_number)
-    if found is None:
+    if found is None or not seeing.check_number(uow, mediation_number):
         raise Refused(
             Finding("UNKNOWN_ORIGINAL", "mediation_number", mediation_number, "a matter of this office")
         )
+    seeing.note_look(uow, mediation_number, "matter")
     return found
 
 
@@ -150,10 +152,14 @@ def matters(
     uow: Work, state: str = Query(default="", max_length=20), limit: int = Query(default=50, ge=1, le=200)
 ) -> dict[str, Any]:
     need(uow.actor, *READERS)
-    return {"matters": [dict(row) for row in mediation.matters(uow, state=state, limit=limit)]}
+    return {
+        "matters": [
+            dict(row) for row in mediation.matters(uow, state=state, limit=limit, seen=seeing.rows(uow))
+        ]
+    }
 
 
-@router.post("/matters/{matter_id}/moves", summary="Move a matter 流转")
+@router.post("/matters/{matter_id}/moves", dependencies=MATTER, summary="Move a matter 流转")
 def move(matter_id: UUID, body: MoveIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, *OFFICE)
     events = mediation.move_matter(uow, matter_id, body.event, reason=body.reason)
@@ -161,14 +167,21 @@ def move(matter_id: UUID, body: MoveIn, uow: Work) -> dict[str, Any]:
     return {"matter": str(matter_id), "state": events[0]["state"]}
 
 
-@router.post("/matters/{matter_id}/parties/{key}/account", summary="A party's account 收付款账户")
+@router.post(
+    "/matters/{matter_id}/parties/{key}/account", dependencies=MATTER, summary="A party's account 收付款账户"
+)
 def account(matter_id: UUID, key: str, body: AccountIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, *OFFICE)
     mediation.set_account(uow, matter_id, key, body.model_dump(exclude_defaults=True))
     return {"matter": str(matter_id), "party": key}
 
 
-@router.post("/matters/{matter_id}/agreements", status_code=201, summary="Draft an agreement 起草协议")
+@router.post(
+    "/matters/{matter_id}/agreements",
+    dependencies=MATTER,
+    status_code=201,
+    summary="Draft an agreement 起草协议",
+)
 def draft(matter_id: UUID, body: AgreementIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, "mediator", "reviewer")
     told = body.model_dump(exclude={"instalments", "replaces"})
@@ -178,7 +191,9 @@ def draft(matter_id: UUID, body: AgreementIn, uow: Work) -> dict[str, Any]:
     return {"id": str(agreement_id), "state": "DRAFT"}
 
 
-@router.post("/agreements/{agreement_id}/signatures", summary="Sign an agreement 签署协议")
+@router.post(
+    "/agreements/{agreement_id}/signatures", dependencies=AGREEMENT, summary="Sign an agreement 签署协议"
+)
 def sign(agreement_id: UUID, body: SignaturesIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, "mediator", "reviewer")
     signatures = tuple(mediation.Signature(**each.model_dump()) for each in body.signatures)
@@ -188,7 +203,9 @@ def sign(agreement_id: UUID, body: SignaturesIn, uow: Work) -> dict[str, Any]:
     return {"id": str(agreement_id), "state": "SIGNED"}
 
 
-@router.post("/agreements/{agreement_id}/void", summary="Set an agreement aside 撤销协议")
+@router.post(
+    "/agreements/{agreement_id}/void", dependencies=AGREEMENT, summary="Set an agreement aside 撤销协议"
+)
 def void(agreement_id: UUID, body: ReasonIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, "mediator", "reviewer")
     choreography.follow(uow, mediation.void_agreement(uow, agreement_id, body.reason))
@@ -196,7 +213,9 @@ def void(agreement_id: UUID, body: ReasonIn, uow: Work) -> dict[str, Any]:
 
 
 @router.post(
-    "/agreements/{agreement_id}/confirmation", summary="Apply for judicial confirmation 申请司法确认"
+    "/agreements/{agreement_id}/confirmation",
+    dependencies=AGREEMENT,
+    summary="Apply for judicial confirmation 申请司法确认",
 )
 def confirmation(agreement_id: UUID, body: ConfirmationIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, "mediator", "reviewer")
@@ -205,7 +224,13 @@ def confirmation(agreement_id: UUID, body: ConfirmationIn, uow: Work) -> dict[st
     return {"id": str(agreement_id), "confirmation": events[0]["state"]}
 
 
-@router.get("/agreements/{agreement_id}/print", response_class=HTMLResponse, summary="Print 打印协议书")
+@router.get(
+    "/agreements/{agreement_id}/print",
+    dependencies=AGREEMENT,
+    response_class=HTMLResponse,
+    summary="Print 打印协议书",
+)
 def print_page(agreement_id: UUID, uow: Work) -> HTMLResponse:
     need(uow.actor, *READERS)
+    seeing.note_look(uow, str(mediation.number_of(uow, agreement=agreement_id)), "matter")
     return HTMLResponse(mediation.agreement_html(uow, agreement_id))

@@ -9,9 +9,10 @@ from fastapi import APIRouter
 from pydantic import Field
 
 import escrow
-from exchange_api.payments import MONEY, PayeeIn, ReasonIn, Strict
+from exchange_api.payments import MONEY, PayeeIn, ReasonIn, Strict, check_case
 from exchange_api.people import Work, need
-from hub import choreography, money_terms
+from exchange_api.seeing import BREAK, DECISION, DEPOSIT, ORDER, RECOVERY
+from hub import choreography, money_terms, seeing
 from schemas.findings import Finding, Refused
 
 router = APIRouter(prefix="/v1", tags=["escrow 托管"])
@@ -76,16 +77,16 @@ def _done(uow: Work, result: escrow.Result, name: str) -> dict[str, Any]:
 @router.get("/decisions", summary="What waits for a second person 待第二人确认")
 def decisions(uow: Work) -> dict[str, Any]:
     need(uow.actor, *MONEY, "auditor")
-    return {"decisions": escrow.list_decisions(uow)}
+    return {"decisions": escrow.list_decisions(uow, seen=seeing.rows(uow, seeing.MONEY))}
 
 
-@router.post("/decisions/{decision_id}/reject", summary="Turn a proposal down 否决")
+@router.post("/decisions/{decision_id}/reject", dependencies=DECISION, summary="Turn a proposal down 否决")
 def reject(decision_id: UUID, body: ReasonIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, *MONEY)
     return _done(uow, escrow.reject_decision(uow, decision_id, body.reason), "decision")
 
 
-@router.post("/orders/{order_id}/ask", summary="Ask the rail at once 立即查询")
+@router.post("/orders/{order_id}/ask", dependencies=ORDER, summary="Ask the rail at once 立即查询")
 def ask(order_id: UUID, uow: Work) -> dict[str, Any]:
     """Whatever the schedule of questions says; the answer comes by itself."""
     need(uow.actor, *MONEY, "operator")
@@ -99,7 +100,10 @@ def ask(order_id: UUID, uow: Work) -> dict[str, Any]:
 
 
 @router.post(
-    "/orders/{order_id}/settlement", status_code=201, summary="Settle an unknown outcome on paper 凭证定案"
+    "/orders/{order_id}/settlement",
+    dependencies=ORDER,
+    status_code=201,
+    summary="Settle an unknown outcome on paper 凭证定案",
 )
 def settle(order_id: UUID, body: SettlementIn, uow: Work) -> dict[str, Any]:
     """Proposed here, confirmed by a second person. That it was paid is shown by a statement line only."""
@@ -108,19 +112,26 @@ def settle(order_id: UUID, body: SettlementIn, uow: Work) -> dict[str, Any]:
     return _done(uow, made, "decision")
 
 
-@router.post("/orders/{order_id}/short-return", status_code=201, summary="Take a short return 短额退汇转回")
+@router.post(
+    "/orders/{order_id}/short-return",
+    dependencies=ORDER,
+    status_code=201,
+    summary="Take a short return 短额退汇转回",
+)
 def short_return(order_id: UUID, body: ReasonIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, "cashier", "checker")
     return _done(uow, escrow.propose_short_return(uow, order_id, body.reason), "decision")
 
 
-@router.post("/orders/{order_id}/give-up", summary="Give up what never left 放弃")
+@router.post("/orders/{order_id}/give-up", dependencies=ORDER, summary="Give up what never left 放弃")
 def give_up(order_id: UUID, body: ReasonIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, *CONFIRMERS)
     return _done(uow, escrow.give_up(uow, order_id, body.reason), "order")
 
 
-@router.post("/orders/{order_id}/close", summary="A return that is not paid again 退汇了结")
+@router.post(
+    "/orders/{order_id}/close", dependencies=ORDER, summary="A return that is not paid again 退汇了结"
+)
 def close(order_id: UUID, body: ReasonIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, *CONFIRMERS)
     return _done(uow, escrow.close_returned(uow, order_id, body.reason), "order")
@@ -130,6 +141,7 @@ def close(order_id: UUID, body: ReasonIn, uow: Work) -> dict[str, Any]:
 def stop(body: StopIn, uow: Work) -> dict[str, Any]:
     """Of the whole case, of one payee's seat, or up to a sum."""
     need(uow.actor, *MONEY, "supervision_officer")
+    check_case(uow, body.mediation_number)
     case_id = escrow.find_case(uow, body.mediation_number)
     flag = "PAYEE_DEAD" if body.kind == "PAYEE_DEAD" else ""
     placed = escrow.place_stop(
@@ -141,6 +153,7 @@ def stop(body: StopIn, uow: Work) -> dict[str, Any]:
 @router.post("/stops/end", summary="End a stop 解除停付")
 def end_stop(body: StopEndIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, *CONFIRMERS)
+    check_case(uow, body.mediation_number)
     case_id = escrow.find_case(uow, body.mediation_number)
     return _done(uow, escrow.end_stop(uow, case_id, body.kind, body.reason, body.payee), "stop")
 
@@ -149,22 +162,25 @@ def end_stop(body: StopEndIn, uow: Work) -> dict[str, Any]:
 def resume(body: CaseReasonIn, uow: Work) -> dict[str, Any]:
     """Back to where its money puts it; late money counts from here on."""
     need(uow.actor, *CONFIRMERS)
+    check_case(uow, body.mediation_number)
     return _done(uow, escrow.resume(uow, body.mediation_number, body.reason), "case")
 
 
 @router.post("/fees", status_code=201, summary="Propose to book a holder's fee 提出手续费入账")
 def fee(body: FeeIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, "cashier", "checker")
+    check_case(uow, body.mediation_number)
+    seeing.check_money(uow, "line", body.line)
     return _done(uow, escrow.propose_fee(uow, body.line, body.mediation_number, body.reason), "decision")
 
 
-@router.post("/breaks/{break_id}/own", summary="Take a difference on 认领差异")
+@router.post("/breaks/{break_id}/own", dependencies=BREAK, summary="Take a difference on 认领差异")
 def own(break_id: UUID, uow: Work) -> dict[str, Any]:
     need(uow.actor, *MONEY)
     return _done(uow, escrow.own_break(uow, break_id), "break")
 
 
-@router.post("/breaks/{break_id}/close", summary="Close a difference on paper 凭证销差异")
+@router.post("/breaks/{break_id}/close", dependencies=BREAK, summary="Close a difference on paper 凭证销差异")
 def close_break(break_id: UUID, body: DocumentIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, *MONEY)
     return _done(uow, escrow.close_break(uow, break_id, document=body.document), "break")
@@ -175,6 +191,7 @@ def deposit(body: DepositIn, uow: Work) -> dict[str, Any]:
     """The payee refuses, cannot be found, has died or lost his capacity: a notary office is paid in his place (Civil
     Code 570). Confirmed by a second person; orders to the payee that have not left are stopped."""
     need(uow.actor, "cashier", "checker")
+    check_case(uow, body.mediation_number)
     told = body.depositary.model_dump()
     depositary = escrow.PartyTerms(
         key=body.seat, role="PAYEE", name=told["name"], kind="organisation", id_number=told["id_number"],
@@ -186,19 +203,27 @@ def deposit(body: DepositIn, uow: Work) -> dict[str, Any]:
     return _done(uow, made, "decision")
 
 
-@router.post("/deposits/{deposit_id}/notice", summary="The payee was told of it 提存通知")
+@router.post(
+    "/deposits/{deposit_id}/notice", dependencies=DEPOSIT, summary="The payee was told of it 提存通知"
+)
 def deposit_notice(deposit_id: UUID, body: NoticeIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, "cashier", "checker")
     return _done(uow, escrow.note_notice(uow, deposit_id, body.notice), "deposit")
 
 
-@router.post("/deposits/{deposit_id}/end", summary="Claimed, or taken back 提存领取或取回")
+@router.post(
+    "/deposits/{deposit_id}/end", dependencies=DEPOSIT, summary="Claimed, or taken back 提存领取或取回"
+)
 def deposit_end(deposit_id: UUID, body: DepositEndIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, *CONFIRMERS)
     return _done(uow, escrow.end_deposit(uow, deposit_id, body.result, body.document), "deposit")
 
 
-@router.post("/recoveries/{recovery_id}/moves", summary="File for it, or waive it 追回：起诉执行或放弃")
+@router.post(
+    "/recoveries/{recovery_id}/moves",
+    dependencies=RECOVERY,
+    summary="File for it, or waive it 追回：起诉执行或放弃",
+)
 def recovery_move(recovery_id: UUID, body: RecoveryMoveIn, uow: Work) -> dict[str, Any]:
     """Of what is still to be given back under an agreement that was set aside."""
     need(uow.actor, *CONFIRMERS)

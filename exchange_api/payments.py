@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 import escrow
 from exchange_api.people import Work, hub_of, need
-from hub import choreography, money_terms, payments
+from exchange_api.seeing import DECISION, ORDER
+from hub import choreography, money_terms, payments, seeing
 from schemas.findings import Finding, Refused
 
 router = APIRouter(prefix="/v1", tags=["escrow 托管"])
@@ -89,7 +90,11 @@ def escrows(
     uow: Work, state: str = Query(default="", max_length=30), limit: int = Query(default=50, ge=1, le=200)
 ) -> dict[str, Any]:
     need(uow.actor, *READERS)
-    return {"escrows": escrow.list_cases(uow, state=state or None, limit=limit)}
+    return {
+        "escrows": escrow.list_cases(
+            uow, state=state or None, limit=limit, seen=seeing.rows(uow, seeing.MONEY)
+        )
+    }
 
 
 @router.get("/escrow", summary="One escrow by mediation number 托管详情")
@@ -98,13 +103,17 @@ def one(uow: Work, mediation_number: str = Query(max_length=60)) -> dict[str, An
     need(uow.actor, *READERS)
     if not escrow.has_case(uow, mediation_number):
         raise Refused(Finding("NOT_FOUND", "mediation_number", mediation_number, "a case with an escrow"))
-    return escrow.escrow_detail(uow, mediation_number)
+    seeing.check_money(uow, "case", mediation_number)
+    found = escrow.escrow_detail(uow, mediation_number)
+    seeing.note_look(uow, found["mediation_number"], "escrow", seeing.MONEY)
+    return found
 
 
 @router.post("/orders", status_code=201, summary="Draft a payment order 经办")
 def draft(body: OrderIn, uow: Work, request: Request) -> dict[str, Any]:
     """``payee`` must be a payee in force by name and account; a corrected account is agreed by two persons first."""
     need(uow.actor, "cashier")
+    check_case(uow, body.mediation_number)
     rail = money_terms.rail_named(body.rail)
     if rail is None:
         raise Refused(Finding("NOT_FOUND", "rail", body.rail, ", ".join(payments.rail_names())))
@@ -128,6 +137,7 @@ def draft(body: OrderIn, uow: Work, request: Request) -> dict[str, Any]:
 def refund(body: RefundIn, uow: Work, request: Request) -> dict[str, Any]:
     """Only to an account that money of this case came from (invariant I6)."""
     need(uow.actor, "cashier")
+    check_case(uow, body.mediation_number)
     rail = money_terms.rail_named(body.rail)
     if rail is None:
         raise Refused(Finding("NOT_FOUND", "rail", body.rail, ", ".join(payments.rail_names())))
@@ -140,14 +150,14 @@ def refund(body: RefundIn, uow: Work, request: Request) -> dict[str, Any]:
     return _order(uow, made.id)
 
 
-@router.post("/orders/{order_id}/check", summary="Check as the second person 复核")
+@router.post("/orders/{order_id}/check", dependencies=ORDER, summary="Check as the second person 复核")
 def check(order_id: UUID, body: SignIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, "checker")
     choreography.follow(uow, escrow.check_order(uow, order_id, body.digest).events)
     return _order(uow, order_id)
 
 
-@router.post("/orders/{order_id}/release", summary="Release 审批放行")
+@router.post("/orders/{order_id}/release", dependencies=ORDER, summary="Release 审批放行")
 def release(order_id: UUID, body: SignIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, "releaser", "checker")
     choreography.follow(uow, escrow.release_order(uow, order_id, body.digest).events)
@@ -155,11 +165,17 @@ def release(order_id: UUID, body: SignIn, uow: Work) -> dict[str, Any]:
     return _order(uow, order_id)
 
 
-@router.post("/orders/{order_id}/cancel", summary="Cancel before it leaves 撤回")
+@router.post("/orders/{order_id}/cancel", dependencies=ORDER, summary="Cancel before it leaves 撤回")
 def cancel(order_id: UUID, body: ReasonIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, *MONEY)
     choreography.follow(uow, escrow.cancel_order(uow, order_id, body.reason).events)
     return _order(uow, order_id)
+
+
+def check_case(uow: Work, number: str) -> None:
+    """What is not there is said by the room itself. Raises Refused NOT_FOUND."""
+    if escrow.has_case(uow, number):
+        seeing.check_money(uow, "case", number)
 
 
 def _order(uow: Work, order_id: UUID | None) -> dict[str, Any]:
@@ -169,21 +185,27 @@ def _order(uow: Work, order_id: UUID | None) -> dict[str, Any]:
     return found
 
 
-@router.get("/orders/{order_id}", summary="One order with every step 指令详情")
+@router.get("/orders/{order_id}", dependencies=ORDER, summary="One order with every step 指令详情")
 def order(order_id: UUID, uow: Work) -> dict[str, Any]:
     need(uow.actor, *READERS)
-    return _order(uow, order_id)
+    found = _order(uow, order_id)
+    seeing.note_look(uow, found["mediation_number"], "order", seeing.MONEY)
+    return found
 
 
 @router.get("/suspense", summary="Credits nobody could match 挂账")
 def suspense(uow: Work) -> dict[str, Any]:
     need(uow.actor, *MONEY, "auditor")
-    return {"suspense": escrow.open_suspense(uow)}
+    return {"suspense": escrow.open_suspense(uow, seen=seeing.rows(uow, seeing.MONEY))}
 
 
 @router.post("/suspense/splits", status_code=201, summary="Propose whose a credit is 提出认领")
 def split(body: SplitIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, "cashier")
+    for part in body.parts:
+        check_case(uow, part.mediation_number)
+    if not escrow.open_suspense(uow, seen=seeing.rows(uow, seeing.MONEY), line=body.line):
+        raise Refused(Finding("NOT_FOUND", "line", str(body.line), "a credit in suspense"))
     parts: list[tuple[UUID | str, int]] = [(part.mediation_number, part.fen) for part in body.parts]
     made = escrow.propose_split(uow, body.line, parts, body.reason)
     choreography.follow(uow, made.events)
@@ -193,6 +215,7 @@ def split(body: SplitIn, uow: Work) -> dict[str, Any]:
 @router.post("/payees", status_code=201, summary="Propose another payee or account 提出变更收款")
 def payee(body: PayeeChangeIn, uow: Work) -> dict[str, Any]:
     need(uow.actor, "cashier", "mediator")
+    check_case(uow, body.mediation_number)
     told = body.payee.model_dump()
     new = escrow.PartyTerms(
         key=body.seat, role="PAYEE", name=told["name"], kind="organisation" if body.kind == "organisation" else "person",
@@ -203,7 +226,11 @@ def payee(body: PayeeChangeIn, uow: Work) -> dict[str, Any]:
     return {"decision": str(made.id)}
 
 
-@router.post("/decisions/{decision_id}/confirm", summary="Confirm as the second person 第二人确认")
+@router.post(
+    "/decisions/{decision_id}/confirm",
+    dependencies=DECISION,
+    summary="Confirm as the second person 第二人确认",
+)
 def confirm(decision_id: UUID, uow: Work, request: Request) -> dict[str, Any]:
     need(uow.actor, "checker", "releaser")
     done = escrow.confirm_decision(uow, payments.desk_of(hub_of(request)), decision_id)
@@ -214,9 +241,10 @@ def confirm(decision_id: UUID, uow: Work, request: Request) -> dict[str, Any]:
 @router.get("/reconciliation", summary="Runs, breaks and custody accounts 对账")
 def reconciliation(uow: Work) -> dict[str, Any]:
     need(uow.actor, *MONEY, "auditor", "operator")
+    seen, whole = seeing.rows(uow, seeing.MONEY), seeing.unplaced(uow, seeing.MONEY)
     return {
-        "runs": escrow.recon_runs(uow),
-        "breaks": escrow.list_breaks(uow),
-        "custody": escrow.custody_accounts(uow),
-        "violations": [str(each) for each in escrow.prove(uow)],
+        "runs": escrow.recon_runs(uow) if whole else [],
+        "breaks": escrow.list_breaks(uow, seen=seen),
+        "custody": escrow.custody_accounts(uow) if whole else [],
+        "violations": [str(each) for each in escrow.prove(uow)] if whole else [],
     }

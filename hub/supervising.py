@@ -11,7 +11,7 @@ from uuid import UUID
 
 import case_registry
 from foundation.unit_of_work import UnitOfWork
-from hub import choreography
+from hub import choreography, seeing
 from hub.sharing import shared_view
 
 COPY = ("whereabouts", "PROGRESS")
@@ -22,7 +22,8 @@ BY_CLOCK = ("not_signed",)
 def open_case(
     uow: UnitOfWork, dispute: str, level: str, agency: str, reason: str, why: str, organisation: str = ""
 ) -> UUID:
-    """Draft a case on a dispute. Raises case_registry.Unknown, case_registry.NotAllowed."""
+    """Draft a case on a dispute. Raises case_registry.NotAllowed, Refused NOT_FOUND (none that this person may see)."""
+    seeing.check_dispute(uow, dispute, seeing.WATCH)
     made = case_registry.draft_supervision(
         uow, dispute, level, agency, reason, why, organisation=organisation
     )
@@ -32,7 +33,8 @@ def open_case(
 
 def act(uow: UnitOfWork, case: UUID, event: str, proof: Mapping[str, Any]) -> None:
     """Do one act with its proof, and what follows. Raises case_registry.Unknown, case_registry.NotAllowed, Refused
-    (NOT_SHARED: a copy to a partner without an agreement)."""
+    (NOT_SHARED: a copy to a partner without an agreement; NOT_FOUND: a case that this person may not see)."""
+    seeing.check_registry(uow, "supervision", case, seeing.WATCH)
     if event in BY_CLOCK:
         raise case_registry.NotAllowed(f"{event} comes from the clock alone")
     told = dict(proof)

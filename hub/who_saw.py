@@ -15,7 +15,7 @@ from schemas.identifiers import normalise_id, normalise_name, normalise_phone
 
 MOST = 5_000
 # Whoever reads a whole record, or a register asked about a person, has seen personal data.
-_WHOLE = ("record",)
+_WHOLE = ("record", "matter", "escrow", "order", "supervision")
 _SAW = """
 WITH known AS (SELECT DISTINCT p.dispute, p.number FROM registry.person_number p WHERE {who})
 SELECT s.at, s.actor, s.recipient, s.purpose, s.subject, k.dispute, s.data_set, s.fields, s.basis, s.agreement

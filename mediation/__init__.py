@@ -24,6 +24,7 @@ from mediation.matters import (
     matter_by_number,
     matters,
     move_matter,
+    number_of,
     set_account,
 )
 from mediation.printing import agreement_html
@@ -44,6 +45,7 @@ __all__ = [
     "matters",
     "move_confirmation",
     "move_matter",
+    "number_of",
     "set_account",
     "sign_agreement",
     "signed_text",

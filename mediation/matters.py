@@ -11,6 +11,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import RowMapping
 
+from foundation.conditions import Condition, every_row
 from foundation.unit_of_work import UnitOfWork
 from mediation.machines import MATTER
 from schemas.findings import Finding, Refused
@@ -158,14 +159,29 @@ def matter_by_number(uow: UnitOfWork, mediation_number: str) -> dict[str, Any] |
     return matter(uow, row["id"]) if row else None
 
 
-def matters(uow: UnitOfWork, *, state: str = "", limit: int = 100) -> list[RowMapping]:
-    """Matters for lists, newest first; at most ``limit``."""
+def number_of(uow: UnitOfWork, *, matter: UUID | None = None, agreement: UUID | None = None) -> str | None:
+    """The mediation number of a matter, or of the matter of an agreement; None where there is none."""
+    found: str | None = uow.scalar(
+        "SELECT m.mediation_number FROM mediation.matter m WHERE m.id = coalesce(CAST(:matter AS uuid),"
+        " (SELECT a.matter FROM mediation.agreement a WHERE a.id = CAST(:agreement AS uuid)))",
+        matter=matter,
+        agreement=agreement,
+    )
+    return found
+
+
+def matters(
+    uow: UnitOfWork, *, state: str = "", limit: int = 100, seen: Condition = every_row
+) -> list[RowMapping]:
+    """Matters for lists, newest first; at most ``limit``. ``seen``: which the person who looks may see, by number."""
+    clause, params = seen("m.mediation_number")
     return list(
         uow.all(
-            "SELECT * FROM mediation.matter WHERE :state = '' OR state = :state"
-            " ORDER BY accepted_on DESC, id DESC LIMIT :limit",
+            f"SELECT m.* FROM mediation.matter m WHERE (:state = '' OR m.state = :state) AND {clause}"
+            " ORDER BY m.accepted_on DESC, m.id DESC LIMIT :limit",
             state=state,
             limit=limit,
+            **params,
         )
     )
 

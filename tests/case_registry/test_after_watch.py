@@ -92,7 +92,7 @@ def test_what_comparisons_left_missing_is_a_gap_until_it_comes(uow: UnitOfWork) 
 
 def test_copies_go_by_agreement_alone(uow: UnitOfWork) -> None:
     number = take(uow, PETITION, episode("X1", "PETITION", "OPEN", opened_on="2026-03-30")).disputes[0].number
-    case = supervising.open_case(uow, number, "L3", "petition", "RED_LAMP", "超期")
+    case = supervising.open_case(as_(uow, AUTHOR), number, "L3", "petition", "RED_LAMP", "超期")
     supervising.act(as_(uow, HEAD), case, "issue", PROOF["issue"])
     supervising.act(as_(uow, HEAD), case, "copy_to", {"to": "court_feed"})
     lines = uow.all("SELECT recipient, purpose, subject FROM exchange.disclosure")
