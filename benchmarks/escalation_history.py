@@ -35,8 +35,8 @@ class Telling:
 
 @dataclass
 class History:
-    """One dispute, followed until `ends`. `notes`: (day, indicator, word); `gaps`: days of alarms; `summaries`: (day known, escrow's summary);
-    `planted`: each escalation that happened, told or not."""
+    """One dispute, followed until `ends`. `notes`: (day, indicator, word); `gaps`: days of alarms; `summaries`: (day known,
+    escrow's summary); `planted`: each escalation that happened, told or not."""
 
     number: int
     county: str

@@ -18,12 +18,16 @@ from case_registry import conflict_tasks as _conflicts
 from case_registry import factor_log as _factor_log
 from case_registry import link_decisions as _proposals
 from case_registry.access import Reader, access_rows, may, purposes_of, reader_for, reader_of, sees_unplaced
-from case_registry.access_numbers import dispute_of_number, numbers_seen, sees_behind, sees_number
+from case_registry.access_numbers import dispute_of_number, disputes_seen, numbers_seen, sees_behind, sees_number
 from case_registry.board_counts import CHANGED as BOARD_CHANGED
 from case_registry.board_counts import board
 from case_registry.bulk import bulk_load
 from case_registry.deadlines import all_rules as deadline_rules
 from case_registry.disputes import dispute_ref
+from case_registry.escalation_back_test import back_test_escalation
+from case_registry.escalation_rating import hit_rate as escalation_hit_rate
+from case_registry.escalation_rating import likeliest as likeliest_escalations
+from case_registry.escalation_rating import rate_escalations
 from case_registry.factors import noted_indicators
 from case_registry.gaps import list_hand_overs, open_gaps, settle_listed
 from case_registry.history import timeline
@@ -105,6 +109,7 @@ __all__ = [
     "adopt_link_floor",
     "answer_review",
     "attach",
+    "back_test_escalation",
     "board",
     "bulk_load",
     "cases_by_partner",
@@ -117,14 +122,17 @@ __all__ = [
     "dispute_of_number",
     "dispute_ref",
     "disputes_of",
+    "disputes_seen",
     "draft_at_once",
     "draft_referral",
     "draft_supervision",
     "draw_link_audit",
+    "escalation_hit_rate",
     "escrow_summary",
     "extend_clock",
     "factor_list",
     "find_disputes",
+    "likeliest_escalations",
     "link_estimates",
     "link_floors",
     "list_hand_overs",
@@ -138,6 +146,7 @@ __all__ = [
     "parked_count",
     "proposals",
     "purposes_of",
+    "rate_escalations",
     "reader_for",
     "reader_of",
     "rebuild_page",

@@ -19,6 +19,7 @@ from case_registry.access import Reader, classes_seen, reading_as
 from case_registry.authority import Chosen, as_row, matrix
 from case_registry.disputes import dispute_ref
 from case_registry.episodes import CaseReading, Episode, read_case
+from case_registry.escalation_rating import told_of
 from case_registry.flags import flags
 from case_registry.listing_text import title
 from case_registry.outside import Facts, facts_of
@@ -117,6 +118,7 @@ def _record(
         "clocks": parts.clocks(uow, cases, as_known_on),
         "referrals": parts.referrals(uow, cases),
         **({} if viewer else _for_officers(uow, ref.id, cases, facts)),
+        **({} if viewer else {"escalation": None if past else told_of(uow, ref.id)}),
         "authority_version": matrix().version,
         "as_true_on": as_true_on,
         "as_known_on": as_known_on,

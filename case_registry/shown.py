@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from case_registry.access import DEFAULT_CLASS, PERSON, class_of
+from case_registry.escalation_rating import FORECAST
 
 # Parts of a record that name people or quote what was said of them.
 _OF_PEOPLE: dict[str, Any] = {"people": [], "links": [], "proposals": [], "conflicts": [], "related": []}
@@ -33,6 +34,8 @@ def only_classes(record: dict[str, Any], classes: Collection[str]) -> dict[str, 
     if PERSON not in classes:
         found |= {name: empty for name, empty in _OF_PEOPLE.items() if name in found}
         found["title"] = record["cause"]
+    if FORECAST not in classes and "escalation" in found:
+        found["escalation"] = None
     if DEFAULT_CLASS not in classes:
         found |= {name: empty for name, empty in _OF_THE_CASE.items() if name in found}
         found["title"] = found["cause"]

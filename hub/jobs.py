@@ -87,7 +87,9 @@ def watch_deadlines(hub: Hub | None = None) -> dict[str, Any]:
             for start in range(0, len(events), WATCHED_AT_ONCE):
                 choreography.follow(uow, events[start : start + WATCHED_AT_ONCE])
             ending = sharing_register.warn(uow)
-        return {"registry": len(events), "agreements_ending": ending, **payments.watch(hub)}
+        with unit_of_work(hub.engine) as uow:
+            rated = case_registry.rate_escalations(uow)
+        return {"registry": len(events), "agreements_ending": ending, "escalations_rated": rated, **payments.watch(hub)}
 
     return _logged(hub, "deadlines", run)
 
