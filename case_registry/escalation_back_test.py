@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from sqlalchemy import RowMapping
 
 from case_registry import escalation_fit
 from case_registry.episodes import read_case
@@ -122,7 +123,7 @@ WHERE m.dispute = ANY(:ids) AND m.from_at <= :at AND (m.to_at IS NULL OR m.to_at
 """
 
 
-def _held(uow: UnitOfWork, cases: Sequence[Mapping[str, Any]], at: datetime) -> dict[UUID, list[Held]]:
+def _held(uow: UnitOfWork, cases: Sequence[RowMapping], at: datetime) -> dict[UUID, list[Held]]:
     told = fetch(uow, [case["id"] for case in cases], at)
     found: dict[UUID, list[Held]] = {}
     for case in cases:
