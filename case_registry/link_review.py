@@ -194,15 +194,10 @@ def answer(
 
 
 _ANSWERED = """
-SELECT d.at, d.verdict, coalesce(s.name, d.by) AS who FROM registry.link_decision d LEFT JOIN exchange.staff s ON s.id = d.by
-WHERE d.proposal = :item AND d.undone_at IS NULL
-UNION ALL
-SELECT p.decided_at, p.state, coalesce(s.name, p.decided_by) FROM registry.proposal p LEFT JOIN exchange.staff s ON s.id = p.decided_by
-WHERE p.id = :item AND p.state <> 'OPEN'
-LIMIT 1
+SELECT d.at, d.verdict, coalesce(s.name, d.by) AS who, d.undone_at IS NOT NULL AS undone FROM registry.link_decision d
+LEFT JOIN exchange.staff s ON s.id = d.by WHERE d.proposal = :item ORDER BY d.undone_at IS NOT NULL, d.id DESC LIMIT 1
 """
-_SAID = {SAME: "同一纠纷 one dispute", DIFFERENT: "不同纠纷 two disputes", "ACCEPTED": "同一纠纷 one dispute",
-         "REJECTED": "不同纠纷 two disputes"}  # fmt: skip
+_SAID = {SAME: "同一纠纷 one dispute", DIFFERENT: "不同纠纷 two disputes"}
 
 
 def _gone(uow: UnitOfWork, item: UUID, reader: Reader) -> Exception:
@@ -218,13 +213,16 @@ def _gone(uow: UnitOfWork, item: UUID, reader: Reader) -> Exception:
     ):
         return Unknown("question", item)
     row = uow.one(_ANSWERED, item=item)
-    said = _SAID.get(row["verdict"]) if row else None
-    if row is None or said is None:
+    if row is None:
         return NotAllowed(
             "this question has settled itself: the two were linked by other means, or the signs are gone"
         )
+    if row["undone"]:
+        return NotAllowed(
+            "the answer to this question was taken back, and it is asked anew: take it from the list"
+        )
     at = row["at"].astimezone(BEIJING).strftime("%m-%d %H:%M")
-    return NotAllowed(f"这一对已由 {row['who']} 于 {at} 判定：{said} (decided before you)")
+    return NotAllowed(f"这一对已由 {row['who']} 于 {at} 判定：{_SAID[row['verdict']]} (decided before you)")
 
 
 def take_back(uow: UnitOfWork, reason: str) -> tuple[UUID | None, list[Event]]:

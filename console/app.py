@@ -16,6 +16,7 @@ from console import (
     evidence,
     exchange,
     exchange_partners,
+    link_review,
     links,
     matters,
     orders,
@@ -40,6 +41,7 @@ POLICY = (
 ROOMS = (
     entrance,
     work,
+    link_review,
     links,
     watch,
     supervision,

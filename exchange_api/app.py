@@ -11,6 +11,7 @@ from exchange_api import (
     desk,
     disputes,
     evidence,
+    link_review,
     office,
     paper,
     payment_acts,
@@ -45,6 +46,7 @@ def make_app(hub: Hub) -> FastAPI:
     for each in (
         people.router,
         disputes.router,
+        link_review.router,
         office.router,
         payments.router,
         paper.router,

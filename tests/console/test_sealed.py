@@ -52,7 +52,7 @@ def api(county: County, who: str) -> Callable[..., tuple[int, str]]:
 PATHS = (
     ("/v1/disputes", {}), ("/v1/disputes", {"text": NAME}), ("/v1/disputes", {"text": NATIVE}),
     ("/v1/disputes", {"agency": "court"}), ("/v1/board", {}), ("/v1/my-work", {}), ("/v1/conflicts", {}),
-    ("/v1/proposals", {}), ("/v1/whereabouts", {"ref": f"court:{NATIVE}"}),
+    ("/v1/proposals", {}), ("/v1/link-reviews", {}), ("/v1/whereabouts", {"ref": f"court:{NATIVE}"}),
 )  # fmt: skip
 
 
