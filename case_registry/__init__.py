@@ -18,7 +18,7 @@ from case_registry import conflict_tasks as _conflicts
 from case_registry import factor_log as _factor_log
 from case_registry import link_decisions as _proposals
 from case_registry.access import Reader, access_rows, may, purposes_of, reader_for, reader_of, sees_unplaced
-from case_registry.access_numbers import dispute_of_number, numbers_seen, sees_behind, sees_number
+from case_registry.access_numbers import dispute_of_number, disputes_seen, numbers_seen, sees_behind, sees_number
 from case_registry.board_counts import CHANGED as BOARD_CHANGED
 from case_registry.board_counts import board
 from case_registry.bulk import bulk_load
@@ -122,6 +122,7 @@ __all__ = [
     "dispute_of_number",
     "dispute_ref",
     "disputes_of",
+    "disputes_seen",
     "draft_at_once",
     "draft_referral",
     "draft_supervision",

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import RowMapping
+
 from case_registry.access import PERSON, Reader, check_seen, row_filter, sees_unplaced
 from foundation.conditions import Condition
 from foundation.unit_of_work import UnitOfWork
@@ -37,6 +39,16 @@ def numbers_seen(reader: Reader, kind: str = PERSON) -> Condition:
     return condition
 
 
+def disputes_seen(reader: Reader, kind: str = PERSON) -> Condition:
+    """The rule as a condition on rows that carry the number of a dispute."""
+    clause, params = row_filter(reader, kind, "sd.")
+
+    def condition(column: str) -> tuple[str, Mapping[str, Any]]:
+        return f"EXISTS (SELECT 1 FROM registry.dispute sd WHERE sd.number = {column} AND {clause})", params
+
+    return condition
+
+
 def sees_number(uow: UnitOfWork, reader: Reader, number: str, kind: str = PERSON) -> bool:
     """Whether the reader may see fields of class `kind` of the office's case of that number; the database is asked too."""
     clause, params = numbers_seen(reader, kind)(":number")
@@ -46,7 +58,7 @@ def sees_number(uow: UnitOfWork, reader: Reader, number: str, kind: str = PERSON
     return dispute is None or bool(check_seen(uow, reader, [dispute["id"]]))
 
 
-def dispute_of_number(uow: UnitOfWork, number: str) -> Mapping[str, Any] | None:
+def dispute_of_number(uow: UnitOfWork, number: str) -> RowMapping | None:
     """The dispute (`id`, `number`) in which the office's case of that number stands; None where the registry knows none."""
     return uow.one(
         "SELECT sd.id, sd.number FROM registry.dispute sd, " + _OF.format(column=":number") + " AND sd.id = sc.dispute"

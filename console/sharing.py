@@ -13,7 +13,7 @@ from console.exchange import partner_names
 from console.filled import Filled
 from console.pages import page
 from console.texts import say
-from hub import anti_entropy, sharing_register
+from hub import anti_entropy, seeing, sharing_register
 from hub.sharing_terms import vocabulary
 from hub.who_saw import who_saw
 from schemas.findings import Refused
@@ -61,7 +61,7 @@ def who(request: Request, uow: Work, told: Annotated[Filled, Depends(form)]) -> 
     asked = {name: told.text(name) for name in ("number", "name", "phone")}
     told.check()
     try:
-        rows, findings = who_saw(uow, **asked), ()
+        rows, findings = who_saw(uow, **asked, reader=seeing.reader(uow, seeing.WATCH)), ()
     except Refused as refused:
         rows, findings = None, refused.findings
     return page(request, "who_saw.html", rows=rows, findings=findings, asked=asked, names=partner_names())

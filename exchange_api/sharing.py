@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from exchange_api.people import Work, need
-from hub import anti_entropy, sharing_register
+from hub import anti_entropy, seeing, sharing_register
 from hub.who_saw import who_saw
 
 router = APIRouter(prefix="/v1", tags=["sharing 共享"])
@@ -28,7 +28,21 @@ class StopIn(BaseModel):
 class PersonIn(BaseModel):
     """By number, or by name and telephone."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["number"], "properties": {"number": {"type": "string", "minLength": 1}}},
+                {
+                    "required": ["name", "phone"],
+                    "properties": {
+                        "name": {"type": "string", "minLength": 1},
+                        "phone": {"type": "string", "minLength": 1},
+                    },
+                },
+            ]
+        },
+    )
     number: str = Field(default="", max_length=40)
     name: str = Field(default="", max_length=100)
     phone: str = Field(default="", max_length=40)
@@ -62,7 +76,11 @@ def stop(agreement: Annotated[str, _ID], body: StopIn, uow: Work) -> dict[str, A
 def who(body: PersonIn, uow: Work) -> dict[str, Any]:
     """Asked in the body, so that no number stands in an address; the look is written into the journal."""
     need(uow.actor, *READS_THE_LOG)
-    return {"disclosures": who_saw(uow, number=body.number, name=body.name, phone=body.phone)}
+    return {
+        "disclosures": who_saw(
+            uow, number=body.number, name=body.name, phone=body.phone, reader=seeing.reader(uow, seeing.WATCH)
+        )
+    }
 
 
 @router.get("/differences", summary="Differences with partners and what was done 往来差异")

@@ -103,6 +103,17 @@ def session_actor(uow: UnitOfWork, token: str) -> Actor | None:
     return Actor(row["id"], row["name"], frozenset(row["roles"]), row["org"], row["region"], row["agency"])
 
 
+def staff_actor(uow: UnitOfWork, staff_id: str) -> Actor | None:
+    """The person of that log-in name who may act; None when there is none."""
+    row = uow.one(
+        "SELECT id, name, org, roles, region, agency FROM exchange.staff WHERE id = :id AND active",
+        id=staff_id,
+    )
+    if row is None:
+        return None
+    return Actor(row["id"], row["name"], frozenset(row["roles"]), row["org"], row["region"], row["agency"])
+
+
 def staff_names(uow: UnitOfWork) -> dict[str, str]:
     """Names of everybody who has or had a log-in, by log-in name: screens show people, not ids."""
     return {row["id"]: row["name"] for row in uow.all("SELECT id, name FROM exchange.staff LIMIT 5000")}

@@ -7,8 +7,11 @@ from typing import Annotated
 import typer
 
 import case_registry
+from foundation.journal import disclose
 from foundation.unit_of_work import unit_of_work
+from hub import seeing
 from hub.cli.output import errors, print_json, table
+from hub.cli.person import As, recipient, working_as
 from hub.context import hub_of_process
 
 
@@ -17,13 +20,18 @@ def dispute(
     as_true_on: Annotated[str, typer.Option(help="ISO day: what was true then")] = "",
     as_known_on: Annotated[str, typer.Option(help="ISO day: what we knew then")] = "",
     as_json: Annotated[bool, typer.Option("--json")] = False,
+    who: As = "",
 ) -> None:
-    """Exit 1 when no dispute has that number."""
-    with unit_of_work(hub_of_process().engine) as uow:
+    """Exit 1 when no dispute that you may see has that number. Each look leaves a line."""
+    with working_as(who) as uow:
+        reader = seeing.reader(uow)
         found = case_registry.dispute(
-            uow, number, as_true_on=as_true_on or None, as_known_on=as_known_on or None
+            uow, number, as_true_on=as_true_on or None, as_known_on=as_known_on or None, reader=reader
         )
-        lines = case_registry.timeline(uow, number) if found else []
+        lines = case_registry.timeline(uow, found["number"], reader=reader) if found else []
+        if found:
+            disclose(uow, recipient=recipient(uow), purpose=reader.purpose, subject=found["number"], fields=["record"],
+                     basis=seeing.BASIS)  # fmt: skip
     if found is None:
         errors.print(f"no dispute has the number {number}")
         raise typer.Exit(1)

@@ -10,11 +10,13 @@ from typing import Annotated
 
 import typer
 
+import case_registry
 from foundation import partners
 from foundation.actors import Actor
 from foundation.unit_of_work import UnitOfWork, unit_of_work
-from hub import sharing_register
+from hub import seeing, sharing_register
 from hub.cli.output import errors, print_json, table
+from hub.cli.person import As, working_as
 from hub.context import hub_of_process
 from hub.sharing_terms import read_agreements
 from hub.who_saw import who_saw
@@ -108,11 +110,15 @@ def saw(
     name: Annotated[str, typer.Option(help="with --phone, instead of a number")] = "",
     phone: Annotated[str, typer.Option(help="with --name")] = "",
     as_json: Json = False,
+    who: As = "",
 ) -> None:
-    """Exit 1 when too little was said."""
+    """For auditors and supervision officers. Exit 1 when too little was said."""
     number = "" if name or phone else typer.prompt("id number", hide_input=False)
-    with _work() as uow:
-        found = who_saw(uow, number=number, name=name, phone=phone)
+    with working_as(who) as uow:
+        reader = case_registry.reader_for(uow.actor, "audit")
+        if reader.purpose not in ("audit", seeing.WATCH):
+            raise case_registry.NotAllowed("for auditors and supervision officers: --as NAME")
+        found = who_saw(uow, number=number, name=name, phone=phone, reader=reader)
     if as_json:
         print_json(found)
     else:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import csv
-import getpass
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,40 +11,24 @@ from uuid import UUID
 import typer
 
 import case_registry
-from foundation.actors import Actor
-from foundation.unit_of_work import UnitOfWork, unit_of_work
-from hub import supervising
+from foundation.journal import disclose
+from hub import seeing, supervising
 from hub.cli.output import errors, print_json, table
-from hub.context import hub_of_process
-from schemas.findings import Refused
+from hub.cli.person import As, recipient, working_as
 
 app = typer.Typer(no_args_is_help=True, help="Supervision cases and gaps between agencies. 督办与移送脱管。")
 Json = Annotated[bool, typer.Option("--json", help="one JSON document")]
-Org = Annotated[str, typer.Option(help="the office you act for")]
 MOST_LINES = 50_000
 
 
-@contextmanager
-def _work(org: str = "") -> Iterator[UnitOfWork]:
-    """What is refused ends with exit code 1 and its words."""
-    actor = Actor(f"cli/{getpass.getuser()}", roles=frozenset({"supervision_officer"}), org=org)
-    try:
-        with unit_of_work(hub_of_process().engine, actor) as uow:
-            yield uow
-    except (case_registry.NotAllowed, case_registry.Unknown) as error:
-        errors.print(str(error))
-        raise typer.Exit(1) from None
-    except Refused as refused:
-        for finding in refused.findings:
-            errors.print(f"{finding.code}: {finding.text_en()}\n{finding.text_zh()}")
-        raise typer.Exit(1) from None
-
-
 @app.command("list", help="Cases, red and high ones first. 督办件一览。")
-def listed(state: str = "open", level: str = "", agency: str = "", as_json: Json = False) -> None:
+def listed(
+    state: str = "open", level: str = "", agency: str = "", as_json: Json = False, who: As = ""
+) -> None:
     """``state``: open, a state, or "" for all."""
-    with _work() as uow:
-        found = case_registry.supervision_cases(uow, state=state, level=level, agency=agency)
+    with working_as(who) as uow:
+        reader = seeing.reader(uow, seeing.WATCH)
+        found = case_registry.supervision_cases(uow, state=state, level=level, agency=agency, reader=reader)
     columns = ["id", "number", "level", "state", "dispute", "agency", "reason", "lamp", "due_on"]
     print_json(found) if as_json else table(
         "supervision", columns, [[row[name] for name in columns] for row in found]
@@ -55,10 +36,15 @@ def listed(state: str = "open", level: str = "", agency: str = "", as_json: Json
 
 
 @app.command("show", help="One case with its file. 一件督办及其卷。")
-def show(case: Annotated[str, typer.Argument(help="id or number")], as_json: Json = False) -> None:
-    """Exit 1 when there is none."""
-    with _work() as uow:
-        found = case_registry.supervision_case(uow, _key(case))
+def show(
+    case: Annotated[str, typer.Argument(help="id or number")], as_json: Json = False, who: As = ""
+) -> None:
+    """Exit 1 when there is none that you may see. Each look leaves a line."""
+    with working_as(who) as uow:
+        reader = seeing.reader(uow, seeing.WATCH)
+        found = case_registry.supervision_case(uow, _key(case), reader)
+        disclose(uow, recipient=recipient(uow), purpose=reader.purpose, subject=found["dispute"], fields=["supervision"],
+                 basis=seeing.BASIS)  # fmt: skip
     if as_json:
         print_json(found)
         return
@@ -93,10 +79,10 @@ def draft(
     agency: str,
     reason: str,
     why: Annotated[str, typer.Option(help="what happened")],
-    org: Org = "",
+    who: As = "",
 ) -> None:
     """``reason``: a code of the table; at L1 and L2 another person issues it."""
-    with _work(org) as uow:
+    with working_as(who) as uow:
         print(supervising.open_case(uow, dispute, level, agency, reason, why))
 
 
@@ -107,24 +93,25 @@ def act(
     proof: Annotated[
         list[str] | None, typer.Argument(help="name=value; a name may come several times")
     ] = None,
-    org: Org = "",
+    who: As = "",
 ) -> None:
     """Exit 1 with what is missing."""
     told: dict[str, Any] = {}
     for each in proof or []:
         name, _, value = each.partition("=")
         told[name] = f"{told[name]}\n{value}" if name in told else value
-    with _work(org) as uow:
-        found = case_registry.supervision_case(uow, _key(case))
+    with working_as(who) as uow:
+        reader = seeing.reader(uow, seeing.WATCH)
+        found = case_registry.supervision_case(uow, _key(case), reader)
         supervising.act(uow, found["id"], event, told)
         print(case_registry.supervision_case(uow, found["id"])["state"])
 
 
 @app.command("gaps", help="Open gaps between agencies. 移送脱管。")
-def gaps(as_json: Json = False) -> None:
+def gaps(as_json: Json = False, who: As = "") -> None:
     """Oldest first."""
-    with _work() as uow:
-        found = case_registry.open_gaps(uow)
+    with working_as(who) as uow:
+        found = case_registry.open_gaps(uow, reader=seeing.reader(uow, seeing.WATCH))
     columns = ["kind", "from_agency", "to_agency", "dispute", "native_id", "due_at", "list"]
     print_json(found) if as_json else table(
         "gaps", columns, [[row[name] for name in columns] for row in found]
@@ -138,6 +125,7 @@ def check_list(
     ],
     partner: Annotated[str, typer.Option(help="partner's id")],
     agency: Annotated[str, typer.Option(help="its kind of agency")],
+    who: As = "",
 ) -> None:
     """What did not arrive within a workday becomes a gap at the next watch. Exit 1 for a list that cannot be read."""
     rows: list[dict[str, Any]] = []
@@ -157,16 +145,19 @@ def check_list(
     except (KeyError, ValueError) as error:
         errors.print(f"{file.name}: line {len(rows) + 2}: {error}")
         raise typer.Exit(1) from None
-    with _work() as uow:
+    with working_as(who) as uow:
         print(case_registry.list_hand_overs(uow, partner, agency, file.name, rows))
 
 
 @app.command("times", help="What supervision took, by agency. 各单位督办用时。")
-def times(days: Annotated[int, typer.Option(min=1, max=3660)] = 365, as_json: Json = False) -> None:
+def times(
+    days: Annotated[int, typer.Option(min=1, max=3660)] = 365, as_json: Json = False, who: As = ""
+) -> None:
     """Workdays, without suspensions and objections."""
-    with _work() as uow:
+    with working_as(who) as uow:
+        reader = seeing.reader(uow, seeing.WATCH)
         found = case_registry.supervision_times(
-            uow, uow.now - timedelta(days=days), uow.now + timedelta(seconds=1)
+            uow, uow.now - timedelta(days=days), uow.now + timedelta(seconds=1), reader
         )
     columns = [
         "agency",

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
 import case_registry
 from exchange_api.app import make_app
+from hub.cli.app import app
 from tests.console.conftest import Reader
 from tests.console.two_counties import HERE, THERE, Side, both
 from tests.console.world import PASSWORD, County
@@ -117,8 +119,10 @@ def test_no_page_tells_of_another_county(county: County, people_in: Enter) -> No
     }  # fmt: skip
 
 
-def test_no_act_count_or_call_reaches_another_county(county: County, people_in: Enter) -> None:
-    _here, there = both(county)
+def test_no_act_count_or_call_reaches_another_county(
+    county: County, people_in: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = both(county)
     for desk, paths in acts(there).items():
         far = people_in(f"{desk}-{HERE}")
         for path in paths:
@@ -139,6 +143,7 @@ def test_no_act_count_or_call_reaches_another_county(county: County, people_in: 
     for name in ("all", "gaps", "proposals", "conflicts"):
         assert boards[HERE][name] > 0 and boards[HERE][name] + boards[THERE][name] == boards[""][name], name
     rest(county, there)
+    commands(county, here, there, monkeypatch)
 
 
 FIGURES = {
@@ -196,3 +201,48 @@ def rest(county: County, there: Side) -> None:
         )
         assert not [text for text in there.telling if text in far], path
         assert city != far, path
+
+
+def commands(county: County, here: Side, there: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same by the command line; nobody of the staff sees where a dispute stands, and no names."""
+    monkeypatch.setattr("hub.cli.person.hub_of_process", lambda: county.hub)
+    monkeypatch.delenv("CONCORD_PERSON", raising=False)
+
+    def run(*words: str) -> tuple[int, str]:
+        done = CliRunner().invoke(app, [*words])
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return done.exit_code, done.output
+
+    for side, code in ((here, 0), (there, 1)):
+        assert run("dispute", side.number, "--json", "--as", f"watch-{HERE}")[0] == code
+        assert run("supervision", "show", str(side.supervision), "--as", f"watch-{HERE}")[0] == code
+    for words in (("list", "--state", ""), ("gaps",), ("times",)):
+        status, text = run("supervision", *words, "--json", "--as", f"watch-{HERE}")
+        assert status == 0 and not [each for each in there.telling if each in text], words
+    assert there.dispute in run("supervision", "list", "--json", "--as", "watch-city")[1]
+    assert (
+        run("supervision", "act", str(there.supervision), "issue", "seal=x", "--as", f"watch-{HERE}")[0] == 1
+    )
+    assert (
+        run(
+            "supervision",
+            "draft",
+            there.dispute,
+            "L3",
+            "court",
+            "RED_LAMP",
+            "--why",
+            "x",
+            "--as",
+            f"watch-{HERE}",
+        )[0]
+        == 1
+    )
+    status, text = run("dispute", there.number, "--json")
+    assert status == 0 and there.dispute in text and not [name for name in there.telling[:2] if name in text]
+    assert run("sharing", "who-saw", "--name", "x", "--phone", "1")[0] == 1
+    assert run("dispute", there.number, "--as", "nobody")[0] == 1
+    who = county.act(
+        lambda uow: uow.all("SELECT recipient FROM exchange.disclosure WHERE recipient LIKE '%(cli/%'")
+    )
+    assert {row["recipient"].split(" ")[0] for row in who} == {f"watch-{HERE}"}

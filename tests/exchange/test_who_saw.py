@@ -113,7 +113,7 @@ def test_by_command(hub: Hub, database_url: str, tmp_path: Path) -> None:
             text=True, timeout=120, check=False,
         )  # fmt: skip
 
-    saw = concord("who-saw", "--json", told=f"{PAYEE_ID}\n")
+    saw = concord("who-saw", "--json", "--as", "auditor1", told=f"{PAYEE_ID}\n")
     assert saw.returncode == 0, saw.stderr
     assert len(json.loads(saw.stdout[saw.stdout.index("[") :])) == 1
     assert PAYEE_ID not in " ".join(saw.args[1:])
