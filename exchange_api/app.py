@@ -10,6 +10,7 @@ from fastapi_offline import FastAPIOffline
 from exchange_api import (
     desk,
     disputes,
+    escalation,
     evidence,
     link_review,
     office,
@@ -46,6 +47,7 @@ def make_app(hub: Hub) -> FastAPI:
     for each in (
         people.router,
         disputes.router,
+        escalation.router,
         link_review.router,
         office.router,
         payments.router,
