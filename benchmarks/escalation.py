@@ -23,7 +23,7 @@ from case_registry.escalation import Model
 SPLIT = date(2025, 3, 1)
 FIT_EACH = 4
 """Forecasts of one dispute to fit on, at most; judged is one a dispute, so that each counts once."""
-DISPUTES, QUICK = 20_000, 1_500
+DISPUTES, QUICK = 20_000, 1_000
 LOOKED_AT_AGAIN = 200
 
 

@@ -33,6 +33,10 @@ KEYS: dict[str, tuple[str, ...]] = {
     ),
     "payout": ("payouts", "minutes", "wrong", "release_to_proof_p99_s"),
     "reconcile": ("lines", "seconds", "peak_mb", "planted", "found", "typed_right", "false_found"),
+    "escalation": (
+        "disputes", "fitted_on", "judged_on", "escalated_pct", "high_cases", "precision_pct", "recall_pct",
+        "precision_as_many_pct", "recall_as_many_pct", "calibration_gap_pct", "leaks", "seconds",
+    ),
 }  # fmt: skip
 
 

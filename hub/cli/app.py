@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 from hub.cli import (
     disputes,
     doctor,
+    escalation,
     evidence,
     ingest,
     linking,
@@ -47,6 +48,7 @@ app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(sharing.app, name="sharing")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(supervision.app, name="supervision")
+app.add_typer(escalation.app, name="escalation")
 
 
 def main() -> None:
