@@ -31,6 +31,7 @@ class Healing:
             self._letters()
             self._work()
             self._letters()
+            self.scene.watch()
             if self._finished():
                 break
             self._people()

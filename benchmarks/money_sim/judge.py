@@ -11,6 +11,7 @@ from benchmarks.money_sim.scene import Scene
 from sandbox.bank.profile import WALLET_ACCOUNT
 
 PAID_STATES = ("PAID", "RETURNED", "REISSUED", "CLOSED")
+ENDED_STATES = ("FAILED", "STOPPED", "CANCELLED")
 
 
 @dataclass
@@ -71,12 +72,16 @@ class Judge:
         return [Paid(*row) for row in (*bank, *wallet)]
 
     def look(self) -> None:
-        """After an act: new instructions at the bank leave frozen money alone; what the hub calls paid was paid."""
+        """After an act: new instructions at the bank leave frozen money alone; what the hub calls paid was paid, and what
+        it has given up was not."""
         self._frozen()
         done = {paid.number for paid in self.payments()}
-        for row in self.office.learn():
+        # An order that ended before it left gives its number to the next: the last that bears it is meant.
+        for row in {row["number"]: row for row in self.office.learn()}.values():
             if row["state"] in PAID_STATES and row["number"] not in done:
                 self._say(f"the hub holds {row['number']} for paid, the bank has not paid it")
+            if row["state"] in ENDED_STATES and row["number"] in done:
+                self._say(f"the hub holds {row['number']} for {row['state']}, the bank has paid it")
 
     def _say(self, what: str) -> None:
         if what not in self.broken:

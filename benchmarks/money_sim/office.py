@@ -106,9 +106,12 @@ class Office:
 
     # -- doing --------------------------------------------------------------------------------------------
 
-    def do(self, name: str, work: Callable[[], Any], *, may_crash: bool = True) -> Any:
-        """One act of one process; returns its result, or None when it was refused or died."""
-        crash_at, only = 0, ""
+    def do(
+        self, name: str, work: Callable[[], Any], *, may_crash: bool = True, crash: tuple[int, str] = (0, "")
+    ) -> Any:
+        """One act of one process; returns its result, or None when it was refused or died. `crash`: where it dies for
+        certain (the how-manieth boundary, of which kind)."""
+        crash_at, only = crash
         if self.storm and may_crash:
             where = self.dice.random()
             if where < CRASH_SHARE:

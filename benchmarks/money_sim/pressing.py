@@ -21,6 +21,23 @@ def close_call(scene: Scene) -> None:
     scene.worker()
 
 
+def dead_hand(scene: Scene) -> None:
+    """The worker dies with a call under way; when it has long been missed a court freezes all there is, or others go on."""
+    office, dice = scene.office, scene.dice
+    if not any(row["state"] == "RELEASED" for row in office.learn()):
+        people.push_through(scene)
+    if not any(row["state"] in ("RELEASED", "DISPATCHING") for row in office.learn()):
+        return
+    scene.outside.step += 1
+    office.do("worker", scene.turn, may_crash=False, crash=(dice.randint(1, 2), "call"))
+    scene.watch()
+    scene.tick(timedelta(seconds=dice.choice((70, 280, 400))))
+    if dice.random() < 0.5:
+        court.freeze(scene, large=dice.random() < 0.7)
+        scene.watch()
+    scene.worker(may_crash=False)
+
+
 def line_down(scene: Scene) -> None:
     """For a while no call comes through or none is answered; the worker goes on asking."""
     scene.outside.down = scene.dice.randint(2, 5)

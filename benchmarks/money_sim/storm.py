@@ -13,7 +13,7 @@ from sandbox.bank import settings as bank_settings
 STEPS = (
     ("worker", 24), ("letter", 26), ("people", 26), ("bank", 12), ("clock", 10), ("deposit", 5), ("court", 5), ("return", 10),
     ("night", 5), ("pair", 10), ("rotate", 3), ("wrong person", 4), ("wrong refund", 4), ("new account", 4), ("void", 2),
-    ("manner", 8), ("late", 8), ("early word", 6), ("close call", 9), ("line down", 6), ("paid again", 5),
+    ("manner", 8), ("late", 8), ("early word", 6), ("close call", 9), ("line down", 6), ("paid again", 5), ("dead hand", 6),
 )  # fmt: skip
 LENGTH = (16, 26)
 ACTS: dict[str, Callable[[Scene], None]] = {
@@ -22,7 +22,7 @@ ACTS: dict[str, Callable[[Scene], None]] = {
     "rotate": weather.rotate, "wrong person": court.wrong_person, "wrong refund": court.wrong_refund,
     "new account": court.new_account, "void": court.void, "manner": weather.manner, "late": Scene.late_calls,
     "early word": weather.early_word, "close call": pressing.close_call, "line down": pressing.line_down,
-    "paid again": pressing.paid_again,
+    "paid again": pressing.paid_again, "dead hand": pressing.dead_hand,
 }  # fmt: skip
 
 
