@@ -267,12 +267,12 @@ def resume_clock(uow: UnitOfWork, clock: UUID, reason: str) -> list[Event]:
 
 
 def link_files(
-    config: Path, records: Sequence[Path], out: Path, pairs: Path | None = None, weights: Path | None = None
-) -> dict[str, Any]:
+    config: Path, records: Sequence[Path], out: Path, pairs: Path | None = None, weights: Path | None = None, **more: Any
+) -> dict[str, Any]:  # fmt: skip
     """Link the rows of any registers' files by a configuration; see `case_registry.linkage.tool`.
 
     Raises ValueError for a setting, column or file that cannot be used, OSError.
     """
     from case_registry.linkage.tool import link_files as found  # only this command needs tables in memory
 
-    return found(config, records, out, pairs, weights)
+    return found(config, records, out, pairs, weights, **more)
