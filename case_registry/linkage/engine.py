@@ -27,7 +27,8 @@ FEW_DOUBLES = 0.02
 @dataclass
 class Linked:
     """`cluster`: the group of each row (its first row's number). Pairs i, j with log odds `bits` from `propose` up;
-    `linked`: whether the pair ended in one group."""
+    `linked`: whether the pair ended in one group. `all_i`, `all_j`, `all_bits`: every candidate pair that nothing keeps
+    apart, where they are asked for."""
 
     cluster: Ints
     i: Ints
@@ -36,10 +37,14 @@ class Linked:
     linked: Array
     model: Model
     prepared: list[Any] = field(default_factory=list)
+    all_i: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    all_j: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    all_bits: Floats = field(default_factory=lambda: np.zeros(0))
 
 
-def link(frame: pl.DataFrame, config: Config) -> Linked:
-    """Group the rows of a table. Raises BadConfig for a column that there is not."""
+def link(frame: pl.DataFrame, config: Config, *, keep_all: bool = False) -> Linked:
+    """Group the rows of a table. `keep_all`: keep every candidate pair, for decisions to be weighed by. Raises BadConfig
+    for a column that there is not."""
     rows = frame.height
     fields = shaped(config.fields, frame)
     prepared = prepare(frame, fields)
@@ -73,9 +78,10 @@ def link(frame: pl.DataFrame, config: Config) -> Linked:
     forbidden = apart(i, j, levels)
     held = np.where(model.strong(levels), bits, np.minimum(bits, limit))
     cluster = group(rows, i, j, np.where(forbidden, FORBIDDEN, held), judged, limit)
+    every = (i[~forbidden], j[~forbidden], bits[~forbidden]) if keep_all else ()
     keep = (bits >= floor) & ~forbidden
     i, j, bits = i[keep], j[keep], bits[keep]
-    return Linked(cluster, i, j, bits, cluster[i] == cluster[j], model, prepared)
+    return Linked(cluster, i, j, bits, cluster[i] == cluster[j], model, prepared, *every)
 
 
 def odds(probability: float) -> float:

@@ -12,6 +12,7 @@ import polars as pl
 import tomlkit
 
 from case_registry.linkage.config import BadConfig, Config, load_config
+from case_registry.linkage.decisions import draw, learnt, read_decisions
 from case_registry.linkage.engine import Linked, link
 from case_registry.linkage.reasons import as_text, probability, reasons
 from case_registry.linkage.tables import read_tables, write_table
@@ -25,28 +26,37 @@ def link_files(
     out: Path,
     pairs: Path | None = None,
     weights: Path | None = None,
+    *,
+    decisions: Path | None = None,
+    wanted: float = 0.995,
+    sample: Path | None = None,
 ) -> dict[str, Any]:
     """Link the rows of files and write each row's cluster.
 
     `out` gets the records' columns and `cluster`, `cluster_size`, `cluster_score` (how sure the row's best pair
     within the cluster is, empty for a row alone). `pairs`: pairs linked and pairs proposed, with score and reasons.
-    `weights`: what was learnt, in the form of the configuration's [weights]. Returns counts. Raises BadConfig,
-    BadTable, OSError.
+    `weights`: what was learnt, in the form of the configuration's [weights]. `decisions`: pairs on which people decided,
+    from which `learnt` (precision, recall, the threshold for the share `wanted`) is computed. `sample`: gets pairs to
+    decide. Returns counts. Raises BadConfig, BadTable, OSError.
     """
     started = time.monotonic()
     config = load_config(config_file)
     frame = read_tables(records)
     ids = _ids(frame, config)
-    linked = link(frame, config)
+    asked = read_decisions(decisions, ids) if decisions is not None else None
+    linked = link(frame, config, keep_all=asked is not None or sample is not None)
     write_table(_clusters(frame, ids, linked), out)
     if pairs is not None:
         write_table(_pairs(ids, linked), pairs)
     if weights is not None:
         weights.write_text(_learnt(linked), "utf-8")
+    if sample is not None:
+        write_table(draw(frame, ids, linked), sample)
     sizes = np.bincount(linked.cluster, minlength=frame.height)
     return {
         "records": frame.height, "clusters": int((sizes > 0).sum()), "linked_records": int(sizes[sizes > 1].sum()),
         "linked_pairs": int((sizes * (sizes - 1) // 2).sum()), "proposed_pairs": int((~linked.linked).sum()),
+        **({} if asked is None else {"learnt": learnt(linked, asked, wanted)}),
         "seconds": round(time.monotonic() - started, 2),
     }  # fmt: skip
 

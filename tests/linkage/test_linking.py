@@ -219,3 +219,45 @@ def test_the_page_names_every_type_and_its_configurations_are_read() -> None:
         for name in re.findall(r"[a-z]+", row)
     }
     assert named == set(TYPES)
+
+
+@pytest.mark.slow
+def test_decisions_say_how_good_it_is(tmp_path: Path, persons: pl.DataFrame) -> None:
+    """A sample is drawn without score, decided by the truth, and gives back what the truth says, within its interval."""
+    some = persons.head(600)
+    source, out, sample = (tmp_path / f"{name}.csv" for name in ("in", "out", "sample"))
+    some.write_csv(source)
+    config = tmp_path / "people.toml"
+    config.write_text(
+        'id = "record"\n[fields]\n' + "\n".join(f'{n} = "{k}"' for n, k in PEOPLE.items()), "utf-8"
+    )
+    link_files(config, [source], out, sample=sample)
+    drawn = read_tables([sample])
+    assert (
+        drawn.columns[:3] == ["one", "other", "verdict"]
+        and "score" not in drawn.columns
+        and 150 < drawn.height <= 300
+    )
+    who = dict(zip(some["record"].to_list(), some["person"].to_list(), strict=True))
+    verdicts = [
+        "same" if who[a] == who[b] else "different" for a, b in drawn.select("one", "other").iter_rows()
+    ]
+    drawn = drawn.with_columns(pl.Series("verdict", ["", *verdicts[1:]]))
+    drawn.write_csv(sample)
+    told = CliRunner().invoke(app, ["link", "--config", str(config), "--records", str(source), "--out", str(out),
+                                    "--decisions", str(sample), "--wanted", "0.8"])  # fmt: skip
+    assert told.exit_code == 0, told.output
+    learnt = json.loads(told.output.splitlines()[-1])["learnt"]
+    assert learnt["decisions"] == drawn.height - 1 and learnt["unclear"] == 1 and learnt["needed"] == 16
+    result = link(some, load_config(config), keep_all=True)
+    true = some["person"].to_numpy()[result.all_i] == some["person"].to_numpy()[result.all_j]
+    joined = result.cluster[result.all_i] == result.cluster[result.all_j]
+    for name, share in (("precision", true[joined].mean()), ("recall", joined[true].mean())):
+        assert learnt[name]["low"] <= share <= learnt[name]["high"], (name, share, learnt[name])
+    assert learnt["threshold"]["low"] >= 0.8 and 0 < learnt["threshold"]["probability"] < 1
+    drawn.head(10).write_csv(sample)
+    few = link_files(config, [source], out, decisions=sample)["learnt"]
+    assert few["precision"]["value"] is None and few["threshold"] is None, "too few decisions to say"
+    sample.write_text("one,other,verdict\nnobody,r2,same\n")
+    with pytest.raises(BadTable, match=r"row 2.*nobody"):
+        link_files(config, [source], out, decisions=sample)
