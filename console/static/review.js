@@ -31,7 +31,7 @@
   const next = (from, step) => { for (let k = from + step; k >= 0 && k < rows.length; k += step) if (open(rows[k])) return k; return -1; };
 
   async function show(k) {
-    if (k < 0 || k >= rows.length) { sending.then(() => { if (!rows.some(open)) location.assign(`/links${search()}`); }); return; }
+    if (k < 0 || k >= rows.length) { sending.then(() => setTimeout(() => { if (!rows.some(open)) location.assign(`/links${search()}`); })); return; }
     rows[now] && rows[now].removeAttribute("aria-current");
     now = k;
     const row = rows[k];
@@ -78,10 +78,11 @@
     answered.push(row);
     count(1);
     tell("");
+    const sent = send(form.action, fields);
     advance();
     let wrong = desk.dataset.lost;
     try {
-      const answer = await send(form.action, fields);
+      const answer = await sent;
       if (answer.ok) { tell((await answer.json()).notice); return; }
       wrong = await refusal(answer);
     } catch { /* nothing came back: the form's own key keeps a second try from counting twice */ }
