@@ -1,11 +1,14 @@
 """Planted bugs: faults of the kind that payment systems really had, each a small change to product code.
 
-One TOML file each in benchmarks/money_bugs: what it does (`says`), the replacements (`file`, `old`, `new`; `old` occurs
-exactly once), and the unit tests that do not see it (`tests`). The change is made to a copy of the tree.
+One TOML file each in benchmarks/money_bugs: its `kind`, what it does (`says`), the replacements (`file`, `old`, `new`; `old`
+occurs exactly once), and the unit tests that do not see it (`tests`). The change is made to a copy of the tree. `prove`
+writes beside it how it was found: after how many `runs` from seed 0 on, at which `seed`, by which `check` of the judge,
+and whether the `units` pass.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -23,7 +26,6 @@ from foundation.settings import ROOT
 
 FOLDER = ROOT / "benchmarks" / "money_bugs"
 MOST_RUNS = 500
-AT_ONCE = 50  # a hunt's process is started for so many seeds and ended at the first wrong one
 ROOMS = ("schemas", "foundation", "case_registry", "mediation", "escrow", "insight", "connectors", "hub", "exchange_api", "console",
          "sandbox", "benchmarks", "tests", "docs", "dags", "pyproject.toml")  # fmt: skip
 
@@ -43,13 +45,17 @@ class Replacement:
 
 @dataclass(frozen=True)
 class Bug:
-    """A planted bug. `tests`: unit tests that pass with it; `seed`: the first run that found it, where one is on record."""
+    """A planted bug. `tests`: unit tests that pass with it; `seed`, `runs`, `check`, `units`: what is on record of it."""
 
     name: str
     says: str
     replacements: tuple[Replacement, ...]
     tests: tuple[str, ...]
+    kind: str = ""
     seed: int | None = None
+    runs: int | None = None
+    check: str = ""
+    units: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,8 +74,31 @@ def all_bugs() -> list[Bug]:
     for path in sorted(FOLDER.glob("*.toml")):
         told = tomllib.loads(path.read_text("utf-8"))
         changes = tuple(Replacement(each["file"], each["old"], each["new"]) for each in told["replace"])
-        found.append(Bug(path.stem, told["says"], changes, tuple(told["tests"]), told.get("seed")))
+        found.append(
+            Bug(
+                path.stem,
+                told["says"],
+                changes,
+                tuple(told["tests"]),
+                told["kind"],
+                told.get("seed"),
+                told.get("runs"),
+                told.get("check", ""),
+                told.get("units", ""),
+            )
+        )
     return found
+
+
+def record(name: str, **found: str | int) -> None:
+    """Write what was found into the bug's file, below `says`."""
+    path = FOLDER / f"{name}.toml"
+    lines = [
+        line for line in path.read_text("utf-8").splitlines() if line.split(" = ")[0] not in (*found, "seed")
+    ]
+    at = next(place for place, line in enumerate(lines) if line.startswith("tests = "))
+    lines[at:at] = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in found.items()]
+    path.write_text("\n".join(lines) + "\n", "utf-8")
 
 
 def changed(bug: Bug, root: Path = ROOT) -> dict[str, str]:

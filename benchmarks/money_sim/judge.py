@@ -13,6 +13,20 @@ from sandbox.bank.profile import WALLET_ACCOUNT
 PAID_STATES = ("PAID", "RETURNED", "REISSUED", "CLOSED")
 ENDED_STATES = ("FAILED", "STOPPED", "CANCELLED")
 
+# Each check of the judge, and the words by which its findings are known.
+CHECKS = (
+    ("paid twice", ("double: ",)), ("paid without approval", ("nobody ordered it", "persons")),
+    ("other than approved", ("approved was", " approved", "which is no payee's", "moved money to")),
+    ("old account", ("old account after",)), ("refund not to its source", ("from which nothing came",)),
+    ("paid after the agreement was void", ("agreement was void",)), ("frozen money left", ("left frozen money",)),
+    ("held for paid, not paid", ("the bank has not paid it",)), ("given up, and paid", ("the bank has paid it",)),
+    ("a person did what he may not", ("own draft", "checked and released")), ("forged message taken", ("forged ",)),
+    ("court's paper not taken", ("court's paper was refused", "was not taken", "the freeze ")),
+    ("message never taken", ("messages that the hub never took",)), ("bank's book against ours", ("the bank's book of",)),
+    ("spoiled statement unnoticed", ("no break was opened",)), ("an act failed", ("error ",)),
+    ("not paid", ("lost: ",)),
+)  # fmt: skip
+
 
 @dataclass
 class Verdict:
@@ -33,6 +47,15 @@ class Verdict:
         return "; ".join(
             [*(f"double: {x}" for x in self.double), *(f"lost: {x}" for x in self.lost), *self.broken]
         )
+
+
+def check_of(text: str) -> str:
+    """The check that made the first finding of a verdict's text; an invariant by its number."""
+    first = text.split("; ")[0]
+    for check, words in CHECKS:
+        if any(word in first for word in words):
+            return check
+    return f"invariant {first.split()[0]}"
 
 
 @dataclass(frozen=True)

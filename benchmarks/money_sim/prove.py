@@ -1,31 +1,18 @@
 """``python -m benchmarks.money_sim.prove [--units] [BUG ...]``: each planted bug, the run that finds it, as what.
 
-Writes docs/developer/planted-bugs.md. With `--units` the unit tests that each bug names run with it as well; bugs that
-do not touch the same text are planted together there, and a set that a test sees is tried again one by one.
+Writes what was found into the bugs' files; docs/developer/planted-bugs.md is made from them (`python -m tests.docs.tables
+--write`). With `--units` the unit tests that each bug names run with it as well; bugs that do not touch the same text are
+planted together there, and a set that a test sees is tried again one by one.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from datetime import UTC, datetime
 
 from benchmarks.money_sim import bugs, farm
 from benchmarks.money_sim.bugs import Bug, Hunted
-from foundation.settings import ROOT
-
-PAGE = ROOT / "docs" / "developer" / "planted-bugs.md"
-HEAD = """# Planted bugs of the money path
-
-Each is a small change to product code (`benchmarks/money_bugs/NAME.toml`) that the unit tests of the escrow and of its rails do not
-see, and that the simulator must find within 500 runs (`./bench money`, see [benchmarks](benchmarks.md)). Written by
-`.venv/bin/python -m benchmarks.money_sim.prove --units` on {day}; the runs are numbered from seed 0, the words are the judge's.
-A line again, statement by statement: `.venv/bin/python -m benchmarks.money_sim.replay SEED --bug NAME`.
-
-<!-- planted bugs -->
-| bug | what it does | unit tests | found in run | seen as |
-| --- | --- | --- | --- | --- |
-"""
+from benchmarks.money_sim.judge import check_of
 
 
 def sets(found: list[Bug]) -> list[list[Bug]]:
@@ -67,38 +54,33 @@ def unseen(found: list[Bug]) -> dict[str, str]:
     return told
 
 
-def row(hunted: Hunted, units: str) -> str:
-    """One line of the table."""
-    cells = (
-        f"`{hunted.bug.name}`",
-        hunted.bug.says,
-        units,
-        str(hunted.runs) if hunted.seed is not None else f"not in {hunted.runs}",
-        hunted.text[:160],
-    )
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
 def main() -> int:
     """Exit code 1 when a bug was not found, or a unit test saw it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bugs", nargs="*", help="only these; the page is not written")
+    parser.add_argument("bugs", nargs="*", help="only these")
     parser.add_argument("--units", action="store_true", help="run the unit tests too")
     asked = parser.parse_args()
     chosen = [bug for bug in bugs.all_bugs() if not asked.bugs or bug.name in asked.bugs]
-    units = unseen(chosen) if asked.units else {}
-    lines, bad = [], any(told != "pass" for told in units.values())
+    bad = False
     with farm.cluster() as cluster:
         for bug in chosen:
             hunted = bugs.hunt(cluster, bug)
+            note(hunted)
             bad = bad or hunted.seed is None
-            state = {"": "not run", "pass": "pass"}.get(units.get(bug.name, ""), "one sees it")
-            lines.append(row(hunted, state))
-            print(lines[-1], flush=True)
-    if not asked.bugs:
-        text = HEAD.format(day=datetime.now(UTC).date().isoformat()) + "\n".join(lines) + "\n<!-- end -->\n"
-        PAGE.write_text(text, "utf-8")
+    for name, told in (unseen(chosen) if asked.units else {}).items():
+        bugs.record(name, units="pass" if told == "pass" else "one sees it")
+        bad = bad or told != "pass"
     return 1 if bad else 0
+
+
+def note(hunted: Hunted) -> None:
+    """Say it, and write it into the bug's file."""
+    if hunted.seed is None:
+        print(f"{hunted.bug.name}: not found in {hunted.runs} runs", flush=True)
+        return
+    check = check_of(hunted.text)
+    bugs.record(hunted.bug.name, seed=hunted.seed, runs=hunted.runs, check=check)
+    print(f"{hunted.bug.name}: run {hunted.runs}, {check}: {hunted.text[:200]}", flush=True)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.docs import about_code, about_money, about_partners, about_running, about_sharing, pages
+from tests.docs import (
+    about_bugs,
+    about_code,
+    about_money,
+    about_partners,
+    about_running,
+    about_sharing,
+    pages,
+)
 from tests.platform.tree import ROOT
 
 TABLES: dict[str, Callable[[], str]] = {
+    **about_bugs.TABLES,
     **about_code.TABLES,
     **about_money.TABLES,
     **about_partners.TABLES,
