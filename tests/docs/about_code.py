@@ -15,6 +15,7 @@ from exchange_api import (
     desk,
     disputes,
     evidence,
+    link_review,
     office,
     paper,
     payment_acts,
@@ -106,7 +107,7 @@ def what_follows() -> str:
 def rest() -> str:
     rows = []
     modules = (
-        people, disputes, office, payments, payment_acts, paper, desk, trust, evidence, sharing, subscriptions,
+        people, disputes, link_review, office, payments, payment_acts, paper, desk, trust, evidence, sharing, subscriptions,
     )  # fmt: skip
     for module in modules:
         for route in module.router.routes:
