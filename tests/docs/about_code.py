@@ -14,6 +14,7 @@ from benchmarks.result import KEYS
 from exchange_api import (
     desk,
     disputes,
+    escalation,
     evidence,
     link_review,
     office,
@@ -107,7 +108,7 @@ def what_follows() -> str:
 def rest() -> str:
     rows = []
     modules = (
-        people, disputes, link_review, office, payments, payment_acts, paper, desk, trust, evidence, sharing, subscriptions,
+        people, disputes, escalation, link_review, office, payments, payment_acts, paper, desk, trust, evidence, sharing, subscriptions,
     )  # fmt: skip
     for module in modules:
         for route in module.router.routes:
