@@ -120,9 +120,11 @@ def propose_short_return(uow: UnitOfWork, order_id: UUID, reason: str) -> Result
 
 def propose_settlement(uow: UnitOfWork, order_id: UUID, outcome: str, reason: str, document: str) -> Result:
     """Propose what became of an order whose outcome is UNKNOWN, on a document of the holder. `outcome`: REFUSED or
-    NOT_SENT; that it was paid is shown by a statement line only. Raises Refused UNKNOWN_STAYS, DOCUMENT_REQUIRED."""
+    NOT_SENT; that it was paid is shown by a statement line only. Raises Refused NOT_FOUND, UNKNOWN_STAYS, DOCUMENT_REQUIRED."""
     row = uow.one("SELECT case_id, outcome FROM escrow.payment_order WHERE id = :id", id=order_id)
-    if row is None or row["outcome"] != "UNKNOWN" or outcome not in ("REFUSED", "NOT_SENT"):
+    if row is None:
+        raise refuse("NOT_FOUND", "order", order_id, "an order")
+    if row["outcome"] != "UNKNOWN" or outcome not in ("REFUSED", "NOT_SENT"):
         raise refuse("UNKNOWN_STAYS", "outcome", outcome, "REFUSED or NOT_SENT of an UNKNOWN order")
     said(document, "document", "DOCUMENT_REQUIRED", "the holder's paper")
     body = {"order": str(order_id), "outcome": outcome}

@@ -16,11 +16,11 @@ from exchange_api.people import Work, need
 from foundation.journal import disclose_many
 from foundation.unit_of_work import UnitOfWork
 from hub import choreography
-from schemas.findings import Finding, Refused
 
 router = APIRouter(prefix="/v1", tags=["link review 归并判断"])
 LOOK = ("reviewer", "intake_clerk", "administrator", "auditor", "supervision_officer")
 DECIDE = ("reviewer", "administrator")
+BANDS = len(case_registry.review_rules()["bands"])
 
 
 class ReasonIn(BaseModel):
@@ -56,15 +56,11 @@ def listed(
     uow: Work,
     county: str = Query(default="", max_length=6),
     kind: str = Query(default="", max_length=40, description="a kind of proceeding of either side"),
-    band: int | None = Query(default=None, ge=0, le=20, description="place among the bands of score"),
+    band: int | None = Query(default=None, ge=0, le=BANDS, description="place among the bands of score"),
     limit: int = Query(default=50, ge=1, le=200),
 ) -> Response:
     """Red lamps first, then yellow ones, then open ones, the oldest first; what you put off comes last."""
     need(uow.actor, *LOOK)
-    if band is not None and band > len(case_registry.review_rules()["bands"]):
-        raise Refused(
-            Finding("CODE_UNKNOWN", "band", str(band), f"0–{len(case_registry.review_rules()['bands'])}")
-        )
     asked, reader = case_registry.AskedReviews(county, kind, band), _reader(uow)
     return as_json(
         {
@@ -114,7 +110,7 @@ def answer(item: UUID, body: AnswerIn, uow: Work) -> dict[str, Any]:
     return {"review": str(item), "answer": body.answer}
 
 
-@router.post("/link-reviews/take-back", summary="Take your last answer back 撤销上一个决定")
+@router.post("/link-answers/take-back", summary="Take your last answer back 撤销上一个决定")
 def take_back(body: ReasonIn, uow: Work) -> dict[str, Any]:
     """``review``: the question that is open again, null where the signs are gone meanwhile."""
     need(uow.actor, *DECIDE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -28,6 +28,11 @@ READERS = (
     "supervision_officer",
     "auditor",
 )
+
+
+# Something is said: not blanks alone. One line of text, without control characters.
+SAID = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+ONE_LINE = r"^[^\u0000-\u001f\u007f]*$"
 
 
 class Strict(BaseModel):
@@ -57,12 +62,18 @@ class PartyIn(Strict):
     account: AccountIn | None = None
 
 
+PaymentNumberName = Annotated[str, Field(max_length=40, pattern=ONE_LINE)]
+PaymentNumber = Annotated[str, Field(max_length=140, pattern=ONE_LINE)]
+
+
 class MatterIn(Strict):
-    committee: str = Field(min_length=1, max_length=140)
-    mediator: str = Field(min_length=1, max_length=60)
-    cause: str = Field(min_length=1, max_length=140)
+    committee: str = Field(max_length=140, pattern=SAID)
+    mediator: str = Field(max_length=60, pattern=SAID)
+    cause: str = Field(max_length=140, pattern=SAID)
     accepted_on: date
-    parties: list[PartyIn] = Field(max_length=60)
+    parties: list[PartyIn] = Field(
+        min_length=2, max_length=60, description="an applicant and a respondent at least"
+    )
     county: str = Field(default="330399", pattern=r"^\d{6}$")
     category: str = Field(default="", max_length=10)
     place: str = Field(default="", max_length=140)
@@ -73,7 +84,10 @@ class MatterIn(Strict):
     medium: str = Field(default="W1", max_length=10)
     referral: str = Field(default="", max_length=140)
     mediation_number: str = Field(default="", max_length=60)
-    payment_numbers: dict[str, str] = Field(default_factory=dict, max_length=8)
+    # What does not fit the pattern of names is no member: pydantic alone describes it as anything.
+    payment_numbers: dict[PaymentNumberName, PaymentNumber] = Field(
+        default_factory=dict, max_length=8, json_schema_extra={"additionalProperties": False}
+    )
 
 
 class MoveIn(Strict):

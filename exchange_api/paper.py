@@ -41,7 +41,12 @@ class PaperIn(Strict):
     cause: str = Field(min_length=1, max_length=140)
     signed_on: date
     paper: str = Field(min_length=1, max_length=200, description="where the signed paper lies")
-    parties: list[PaperPartyIn] = Field(min_length=2, max_length=60, description="who pays and who is paid")
+    parties: list[PaperPartyIn] = Field(
+        min_length=2,
+        max_length=60,
+        description="who pays and who is paid, each with its own key",
+        json_schema_extra={"uniqueItems": True},
+    )
     instalments: list[PaperInstalmentIn] = Field(min_length=1, max_length=120)
     grace_days: int = Field(default=5, ge=0, le=30)
     acceleration: bool = True

@@ -26,6 +26,7 @@ _PREFIX = re.compile(rf"[0-9a-f]{{0,{MOST_DEPTH}}}")
 
 def compare_days(uow: UnitOfWork, caller: Partner, asked: Plain) -> Plain:
     """{way, since, until} → {days: [{day, count, hash}]}. At most MOST_DAYS. Raises Refused."""
+    _only(asked, "", "way", "since", "until")
     way, since, until = _way(asked), _day(asked, "since"), _day(asked, "until")
     if not timedelta(0) <= until - since < timedelta(days=MOST_DAYS):
         raise Refused(
@@ -37,6 +38,7 @@ def compare_days(uow: UnitOfWork, caller: Partner, asked: Plain) -> Plain:
 
 def compare_ranges(uow: UnitOfWork, caller: Partner, asked: Plain) -> Plain:
     """{way, ranges: [{day, prefix}]} → {ranges: [{day, prefix, parts | entries}]}, in the order asked. Raises Refused."""
+    _only(asked, "", "way", "ranges")
     way, listed = _way(asked), asked.get("ranges")
     if not isinstance(listed, list) or not 0 < len(listed) <= MOST_RANGES:
         raise Refused(Finding("MEMBER_LIMIT", "/ranges", "none or too many", f"1 to {MOST_RANGES} ranges"))
@@ -50,6 +52,7 @@ def compare_messages(uow: UnitOfWork, caller: Partner, asked: Plain) -> Plain:
 
     Those made under an agreement that is no longer in force are left out: after its end nothing leaves. Raises Refused.
     """
+    _only(asked, "", "ids")
     ids = asked.get("ids")
     if (
         not isinstance(ids, list)
@@ -67,6 +70,15 @@ def compare_messages(uow: UnitOfWork, caller: Partner, asked: Plain) -> Plain:
         if content is not None and sharing.still_shared(uow, row["partner"], row["agreement"]):
             told.append({"id": row["message_id"], "content_base64": base64.b64encode(content).decode()})
     return {"messages": told}
+
+
+def _only(asked: Plain, path: str, *known: str) -> None:
+    """A misspelt name would be a question that was not asked."""
+    unknown = sorted(set(asked) - set(known))
+    if unknown:
+        raise Refused(
+            Finding("UNKNOWN_FIELD", f"{path}/{unknown[0][:60]}", "not known here", ", ".join(known))
+        )
 
 
 def _way(asked: Plain) -> Way:
@@ -93,6 +105,7 @@ def _range(asked: Any, path: str) -> Range:
         raise Refused(
             Finding("SCHEMA_VIOLATION", path, type(asked).__name__, "an object with day and prefix")
         )
+    _only(asked, path, "day", "prefix")
     prefix = asked.get("prefix", "")
     if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
         raise Refused(

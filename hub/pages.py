@@ -34,4 +34,4 @@ def read_cursor(text: str, parts: int) -> list[str]:
             return found
     except ValueError:
         pass
-    raise Refused(Finding("SCHEMA_VIOLATION", "/cursor", text[:40], "next_cursor of the page before"))
+    raise Refused(Finding("NOT_FOUND", "/cursor", text[:40], "next_cursor of the page before"))

@@ -58,7 +58,7 @@ def subscribe(
     """Make a subscription; ``approved`` false leaves it ASKED until an operator has looked at the address.
 
     Returns its id and, for a webhook, the signing secret (shown this once). Raises Refused: CODE_UNKNOWN for a
-    topic, SCHEMA_VIOLATION for a kind or address, MEMBER_LIMIT above 20 live ones of a partner.
+    topic, SCHEMA_VIOLATION for a kind or address, ILLEGAL_STATE above 20 live ones of a partner.
     """
     unknown = sorted(set(wanted) - set(topics()))
     if unknown or not wanted:
@@ -71,7 +71,7 @@ def subscribe(
         raise Refused(Finding("SCHEMA_VIOLATION", "address", address, "none: the queue is named by us"))
     if subscriptions.live_count(uow, partner) >= subscriptions.MOST_PER_PARTNER:
         most = subscriptions.MOST_PER_PARTNER
-        raise Refused(Finding("MEMBER_LIMIT", "partner", partner, f"at most {most} subscriptions"))
+        raise Refused(Finding("ILLEGAL_STATE", "partner", partner, f"at most {most} subscriptions"))
     made = subscriptions.add(uow, partner, kind, wanted, address, "ACTIVE" if approved else "ASKED")
     what = orjson.dumps([partner, kind, sorted(wanted), address])
     journal(uow, "subscribed", str(made), sha256(what).digest(), partner=partner, topics=sorted(wanted))

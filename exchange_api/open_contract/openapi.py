@@ -7,20 +7,27 @@ from typing import Any
 
 import orjson
 
+from exchange_api.open_contract import described_message
+from exchange_api.open_contract.described_message import DAY
 from hub.evidence import CONTAINER
 from hub.subscribing import topics
 from schemas.holdings import MOST_DEPTH, MOST_IDS, MOST_RANGES, WAYS
-from schemas.open_contract import Message
 
 _ID = {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,100}$"}
 _NO = {"type": "string", "pattern": "^R[0-9]{10,18}$"}
 _MOMENT = {"type": "string", "format": "date-time"}
 _TEXT = {"type": "string"}
+_ASKED_ID = {"type": "string", "pattern": r"^[^\u0000]*$"}
 _COUNT = {"type": "integer", "minimum": 0}
 
 
 def _object(required: str, optional: dict[str, Any] | None = None, **properties: Any) -> dict[str, Any]:
     return {"type": "object", "required": required.split(), "properties": {**properties, **(optional or {})}}
+
+
+def _wanted(required: str, optional: dict[str, Any] | None = None, **properties: Any) -> dict[str, Any]:
+    """An object that callers send: a name that is not known is refused."""
+    return {**_object(required, optional, **properties), "additionalProperties": False}
 
 
 def _ref(name: str) -> dict[str, str]:
@@ -118,18 +125,21 @@ def _answers(**told: str) -> dict[str, Any]:
     return made
 
 
-def _given(summary: str) -> dict[str, Any]:
+def _given(summary: str, kind: str) -> dict[str, Any]:
     key = {
         "name": "Idempotency-Key",
         "in": "header",
-        "schema": _ID,
+        "schema": {"type": "string", "pattern": '^"?[A-Za-z0-9._:-]{1,100}"?$'},
         "description": "if given, the message_id",
     }
     return {
         "post": {
             "summary": summary,
             "parameters": [key],
-            "requestBody": {"required": True, "content": {"application/json": {"schema": _ref("Message")}}},
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": _ref(described_message.KINDS[kind])}},
+            },
             "responses": _answers(_202="Receipt", _200="Receipt"),
         }
     }
@@ -152,15 +162,19 @@ def _in_query(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 def _paths() -> dict[str, Any]:
     message, receipt = _in_path("message_id", _ID), _in_path("receipt_no", _NO)
-    cursor = _in_query("cursor", {"type": "string", "maxLength": 400})
+    cursor = _in_query("cursor", {"type": "string", "maxLength": 400, "pattern": "^[A-Za-z0-9_-]*$"})
     listed = _asked(
         "Your messages, in the order in which they came", "Messages", cursor,
         _in_query("limit", {"type": "integer", "minimum": 1, "maximum": 100}),
     )  # fmt: skip
     return {
-        "/open/v1/messages": {**_given("Submit a message (kind record)"), **listed},
-        "/open/v1/corrections": _given("Replace what an earlier message said (kind correction)"),
-        "/open/v1/withdrawals": _given("Take back what an earlier message said (kind withdrawal)"),
+        "/open/v1/messages": {**_given("Submit a message (kind record)", "record"), **listed},
+        "/open/v1/corrections": _given(
+            "Replace what an earlier message said (kind correction)", "correction"
+        ),
+        "/open/v1/withdrawals": _given(
+            "Take back what an earlier message said (kind withdrawal)", "withdrawal"
+        ),
         "/open/v1/messages/{message_id}": _asked("Status, by your id", "Status", message),
         "/open/v1/messages/{message_id}/receipt": _asked("Receipt, by your id", "Receipt", message),
         "/open/v1/messages/{message_id}/evidence": _evidence(message),
@@ -191,15 +205,18 @@ def _paths() -> dict[str, Any]:
 
 
 def _subscriptions() -> dict[str, Any]:
+    wanted_topics = {"type": "array", "minItems": 1, "maxItems": 50, "items": {"enum": list(topics())}}
+    address = {
+        "type": "string",
+        "maxLength": 500,
+        "pattern": "^https://[^/?#@]+[^#@]*$",
+        "description": "https outside a sandbox",
+    }
     wanted = {
-        "type": "object",
-        "required": ["kind", "topics"],
-        "additionalProperties": False,
-        "properties": {
-            "kind": {"enum": ["webhook", "amqp"]},
-            "topics": {"type": "array", "minItems": 1, "maxItems": 50, "items": {"enum": list(topics())}},
-            "address": {"type": "string", "maxLength": 500, "description": "https, of a webhook"},
-        },
+        "oneOf": [
+            _wanted("kind topics address", kind={"const": "webhook"}, topics=wanted_topics, address=address),
+            _wanted("kind topics", {"address": {"const": ""}}, kind={"const": "amqp"}, topics=wanted_topics),
+        ]
     }
     post = {
         "summary": "Ask to be told of events; an operator approves the address",
@@ -213,16 +230,17 @@ def _subscriptions() -> dict[str, Any]:
 def _compared() -> dict[str, Any]:
     """The comparison of holdings: how each side finds what the other lacks without sending all."""
     way = {"enum": list(WAYS)}
-    one = _object("day", {"prefix": _PREFIX}, day=_DAY)
+    day = {"type": "string", "format": "date", "pattern": DAY}
+    one = _wanted("day", {"prefix": _PREFIX}, day=day)
     bodies = {
-        "days": ("Count and hash of each day", "ComparedDays", _object("way since until", way=way, since=_DAY, until=_DAY)),
+        "days": ("Count and hash of each day", "ComparedDays", _wanted("way since until", way=way, since=day, until=day)),
         "ranges": (
             "What is in ranges of a day: parts with hashes, or few messages", "ComparedRanges",
-            _object("way ranges", way=way, ranges={"type": "array", "minItems": 1, "maxItems": MOST_RANGES, "items": one}),
+            _wanted("way ranges", way=way, ranges={"type": "array", "minItems": 1, "maxItems": MOST_RANGES, "items": one}),
         ),
         "messages": (
             "Messages of ours that you lack, as they were first made", "ComparedMessages",
-            _object("ids", ids={"type": "array", "minItems": 1, "maxItems": MOST_IDS, "items": _TEXT}),
+            _wanted("ids", ids={"type": "array", "minItems": 1, "maxItems": MOST_IDS, "items": _ASKED_ID}),
         ),
     }  # fmt: skip
     return {
@@ -265,8 +283,6 @@ def _evidence(message: dict[str, Any]) -> dict[str, Any]:
 @cache
 def document() -> bytes:
     """The document's bytes."""
-    message = Message.model_json_schema(ref_template="#/components/schemas/{model}")
-    parts = message.pop("$defs")
     made = {
         "openapi": "3.1.0",
         "info": {
@@ -275,6 +291,6 @@ def document() -> bytes:
             "description": "Every call is signed (RFC 9421) or comes over mutual TLS. See docs/partner.",
         },
         "paths": _paths(),
-        "components": {"schemas": {"Message": message, **parts, **_PARTS}},
+        "components": {"schemas": {**described_message.schemas(), **_PARTS}},
     }
     return orjson.dumps(made)

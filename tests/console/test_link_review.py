@@ -167,8 +167,8 @@ def test_over_rest(county: County) -> None:
     status, problem = call("operator1", "POST", f"{first}/answer", **said)
     assert status == 409 and problem["code"] == "NOT_ALLOWED" and "陈娟" in problem["detail"]
     assert call("operator1", "POST", f"{second}/answer", **said | {"version": "0"})[0] == 409
-    assert call("operator1", "POST", "/v1/link-reviews/take-back", reason="不是我的")[0] == 409
-    status, back = call("reviewer1", "POST", "/v1/link-reviews/take-back", reason="再看")
+    assert call("operator1", "POST", "/v1/link-answers/take-back", reason="不是我的")[0] == 409
+    status, back = call("reviewer1", "POST", "/v1/link-answers/take-back", reason="再看")
     assert status == 200 and call("reviewer1", "GET", f"/v1/link-reviews/{back['review']}")[0] == 200
     assert call("reviewer1", "POST", "/v1/link-audits", pairs=3)[0] == 201
     estimates = call("auditor1", "GET", "/v1/link-reviews/estimates?wanted=0.9")[1]
