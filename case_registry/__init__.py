@@ -16,9 +16,16 @@ from uuid import UUID
 from case_registry import clock_acts as _clock_acts
 from case_registry import conflict_tasks as _conflicts
 from case_registry import factor_log as _factor_log
+from case_registry import indicator_notes as _indicator_notes
 from case_registry import link_decisions as _proposals
 from case_registry.access import Reader, access_rows, may, purposes_of, reader_for, reader_of, sees_unplaced
-from case_registry.access_numbers import dispute_of_number, disputes_seen, numbers_seen, sees_behind, sees_number
+from case_registry.access_numbers import (
+    dispute_of_number,
+    disputes_seen,
+    numbers_seen,
+    sees_behind,
+    sees_number,
+)
 from case_registry.board_counts import CHANGED as BOARD_CHANGED
 from case_registry.board_counts import board
 from case_registry.bulk import bulk_load
@@ -31,6 +38,7 @@ from case_registry.escalation_rating import rate_escalations
 from case_registry.factors import noted_indicators
 from case_registry.gaps import list_hand_overs, open_gaps, settle_listed
 from case_registry.history import timeline
+from case_registry.indicator_notes import notes_of as indicator_notes
 from case_registry.link_audits import draw as draw_link_audit
 from case_registry.link_decisions import attach, proposals, split_off
 from case_registry.link_estimates import link_estimates
@@ -132,6 +140,7 @@ __all__ = [
     "extend_clock",
     "factor_list",
     "find_disputes",
+    "indicator_notes",
     "likeliest_escalations",
     "link_estimates",
     "link_floors",
@@ -187,6 +196,7 @@ __all__ = [
     "undo_link",
     "watch_deadlines",
     "whereabouts_of",
+    "withdraw_indicator",
     "word",
     "words",
 ]
@@ -220,11 +230,18 @@ def refresh_disputes(uow: UnitOfWork, disputes: Iterable[str | UUID]) -> list[Ev
 
 
 def note_indicator(
-    uow: UnitOfWork, dispute: str | UUID, indicator: str, step: str, reason: str, source: str = ""
-) -> list[Event]:
-    """Record what only people can state of a dispute's risk (a threat, arrears). Raises Unknown, NotAllowed."""
-    _factor_log.note(uow, dispute, indicator, step, reason, source)
+    uow: UnitOfWork, dispute: str | UUID, indicator: str, step: str, reason: str, source: str = "",
+    until: date | None = None,
+) -> list[Event]:  # fmt: skip
+    """Record what only people can state of a dispute's risk (a threat, arrears), to count until a day where one is set.
+    Raises Unknown, NotAllowed."""
+    _factor_log.note(uow, dispute, indicator, step, reason, source, until)
     return refresh_disputes(uow, [dispute])
+
+
+def withdraw_indicator(uow: UnitOfWork, note: int, reason: str) -> list[Event]:
+    """Take back what was recorded of an indicator, with a reason; the grade follows. Raises Unknown, NotAllowed."""
+    return refresh_disputes(uow, [_indicator_notes.withdraw(uow, note, reason)])
 
 
 def override_grade(

@@ -73,15 +73,16 @@ _BEHIND = {
     "conflict": "SELECT dispute FROM registry.conflict WHERE id = CAST(:ref AS uuid)",
     "clock": _OF_CASES.format(table="clock", on="= t.source_case"),
     "referral": _OF_CASES.format(table="referral", on="= t.source_case"),
+    "note": _OF_CASES.format(table="indicator_note", on="= t.source_case").replace("uuid", "bigint"),
     "supervision": _OF_CASES.format(table="supervision_case", on="= t.source_case"),
     "proposal": _OF_CASES.format(table="proposal", on="IN (t.a, t.b)"),
     "link_decision": _OF_CASES.format(table="link_decision", on="IN (t.a, t.b)"),
 }
 
 
-def sees_behind(uow: UnitOfWork, reader: Reader, what: str, ref: UUID, kind: str = PERSON) -> bool:
+def sees_behind(uow: UnitOfWork, reader: Reader, what: str, ref: UUID | int, kind: str = PERSON) -> bool:
     """Whether the reader may see fields of class `kind` of every dispute behind a `what` of that id (dispute, conflict,
-    clock, referral, supervision, proposal, link_decision); False where there is none."""
+    clock, referral, note, supervision, proposal, link_decision); False where there is none."""
     ids = {row["dispute"] for row in uow.all(_BEHIND[what], ref=ref)}
     if not ids or None in ids:
         return False

@@ -133,11 +133,13 @@ def _log(
 
 
 def note(
-    uow: UnitOfWork, dispute: str | UUID, indicator: str, step: str, reason: str, source: str = ""
-) -> None:
+    uow: UnitOfWork, dispute: str | UUID, indicator: str, step: str, reason: str, source: str = "",
+    until: date | None = None,
+) -> None:  # fmt: skip
     """Record what only a person or another source can state (a threat, arrears, a bypass petition).
 
-    `step`: one of the indicator's words, any text where it is counted. Raises NotAllowed.
+    `step`: one of the indicator's words, any text where it is counted; `until`: the last day on which it counts, within
+    the indicator's window; None = the window. Raises NotAllowed.
     """
     row = factor_table.table()["by_id"].get(indicator)
     if row is None or row["by"] != "noted":
@@ -149,9 +151,12 @@ def note(
         raise NotAllowed(f"{indicator} comes from {row['source']}: name the source")
     if not reason.strip():
         raise NotAllowed("a note needs a reason")
+    today, window = uow.now.astimezone(BEIJING).date(), factor_table.window_of(indicator)
+    if until is not None and (until < today or (window and (until - today).days > window)):
+        raise NotAllowed(f"a note ends today or later{f', within {window} days' if window else ''}")
     uow.execute(
-        "INSERT INTO registry.indicator_note (source_case, indicator, step, at, by, reason, source)"
-        " VALUES (:c, :i, :step, :at, :by, :reason, :source)",
+        "INSERT INTO registry.indicator_note (source_case, indicator, step, at, by, reason, source, until)"
+        " VALUES (:c, :i, :step, :at, :by, :reason, :source, :until)",
         c=anchor(uow, dispute),
         i=indicator,
         step=step,
@@ -159,6 +164,7 @@ def note(
         by=uow.actor.id,
         reason=reason,
         source=source,
+        until=until,
     )
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from case_registry import watch
 from case_registry.board_counts import fold_counts
 from case_registry.gaps import watch_gaps
+from case_registry.indicator_notes import end_lapsed
 from case_registry.refresh import refresh
 from case_registry.source import Event
 from case_registry.supervision_watch import watch_supervision
@@ -26,6 +27,7 @@ def watch_deadlines(uow: UnitOfWork) -> list[Event]:
     for event in events:
         event.update(named.get(event.pop("case"), {}))
     concerned: set[UUID] = {row["dispute_id"] for row in named.values() if row["dispute_id"]}
+    concerned |= end_lapsed(uow, watch.BATCH)
     concerned |= {row["dispute"] for row in uow.all(_DUE_FACTORS, now=uow.now, most=watch.BATCH)}
     return [*events, *refresh(uow, sorted(concerned)), *watch_supervision(uow)]
 

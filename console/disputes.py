@@ -151,7 +151,8 @@ def dispute(
     return page(
         request, "dispute.html", dispute=found, timeline=lines, office=_office(uow, found), true_on=true_on,
         known_on=known_on, past=bool(true_on or known_on), people=staff_names(uow), rules=_rules(found),
-        indicators=case_registry.noted_indicators(), messages=_messages(uow, found, lines),
+        indicators=case_registry.noted_indicators(), notes=_notes(uow, found, reader),
+        messages=_messages(uow, found, lines),
         today=uow.now.date(), supervised=case_registry.supervision_cases(uow, dispute=found["id"], reader=reader),
     )  # fmt: skip
 
@@ -173,6 +174,12 @@ def _office(uow: Work, found: dict[str, Any]) -> list[dict[str, Any]]:
         case = escrow.find_case(uow, number) if escrow.has_case(uow, number) else None
         shown.append({"number": number, "matter": matter["id"] if matter else None, "case": case})
     return shown
+
+
+def _notes(uow: Work, found: dict[str, Any], reader: case_registry.Reader) -> list[dict[str, Any]]:
+    """What was entered of indicators, for those who see the dispute's persons: reasons name them."""
+    seen = case_registry.sees_behind(uow, reader, "dispute", found["id"])
+    return case_registry.indicator_notes(uow, found["id"]) if seen else []
 
 
 def _rules(found: dict[str, Any]) -> dict[str, Any]:

@@ -57,13 +57,27 @@ def note(dispute_id: UUID, act: Taken) -> Response:
     need(act.uow.actor, "supervision_officer", "mediator")
     indicator, _, step = act.told.text("indicator", required=True).partition("/")
     reason = act.told.reason()
-    source = act.told.text("source")
+    source, until = act.told.text("source"), act.told.day("until")
     act.told.check()
     seeing.check_registry(act.uow, "dispute", dispute_id, seeing.WATCH)
     act.follow(
-        case_registry.note_indicator(act.uow, dispute_id, indicator, step or "recorded", reason, source)
+        case_registry.note_indicator(
+            act.uow, dispute_id, indicator, step or "recorded", reason, source, until
+        )
     )
     return _end(act, "factor", say("已记录，等级随之更新"))
+
+
+@router.post("/factors/{dispute_id}/withdrawals")
+def withdraw(dispute_id: UUID, act: Taken) -> Response:
+    """Take a note back, with the reason; what it did to the grade stays in the log."""
+    need(act.uow.actor, "supervision_officer", "mediator")
+    reason, note_id = act.told.reason(), act.told.whole("note", 1, 999_999_999, 0)
+    act.told.check()
+    seeing.check_registry(act.uow, "dispute", dispute_id, seeing.WATCH)
+    seeing.check_registry(act.uow, "note", note_id, seeing.WATCH)
+    act.follow(case_registry.withdraw_indicator(act.uow, note_id, reason))
+    return _end(act, "factor", say("已撤回，等级随之更新"))
 
 
 @router.post("/factors/{dispute_id}/grade")

@@ -21,6 +21,7 @@ from exchange_api import (
     problem,
     sharing,
     subscriptions,
+    supervision,
     trust,
 )
 from exchange_api.guard import Guard
@@ -58,6 +59,7 @@ def make_app(hub: Hub) -> FastAPI:
         subscriptions.router,
         trust.router,
         sharing.router,
+        supervision.router,
     ):
         app.include_router(each)
     app.include_router(partner_routes(hub))

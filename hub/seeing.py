@@ -71,7 +71,7 @@ def check_money(uow: UnitOfWork, what: str, ref: UUID | str) -> None:
     _check(uow, escrow.numbers_behind(uow, what, ref), MONEY, PERSON, what, ref)
 
 
-def check_registry(uow: UnitOfWork, what: str, ref: UUID, wish: str = "", kind: str = PERSON) -> None:
+def check_registry(uow: UnitOfWork, what: str, ref: UUID | int, wish: str = "", kind: str = PERSON) -> None:
     """Go on only where this person may see every dispute behind a `what` (`case_registry.sees_behind`). Raises Refused
     NOT_FOUND."""
     if not case_registry.sees_behind(uow, reader(uow, wish), what, ref, kind):

@@ -31,10 +31,25 @@ def open_case(
     return made
 
 
-def act(uow: UnitOfWork, case: UUID, event: str, proof: Mapping[str, Any]) -> None:
-    """Do one act with its proof, and what follows. Raises case_registry.Unknown, case_registry.NotAllowed, Refused
+class MovedOn(Exception):
+    """The case no longer stands as it was read."""
+
+
+def standing(found: Mapping[str, Any]) -> str:
+    """How a case stands, in one word: every act adds a line to its file."""
+    return f"{found['state']}-{len(found['file'])}"
+
+
+def act(uow: UnitOfWork, case: UUID, event: str, proof: Mapping[str, Any], as_read: str = "") -> None:
+    """Do one act with its proof, and what follows; `as_read`: only while the case stands so (`standing`).
+
+    Raises MovedOn, case_registry.Unknown, case_registry.NotAllowed, Refused
     (NOT_SHARED: a copy to a partner without an agreement; NOT_FOUND: a case that this person may not see)."""
     seeing.check_registry(uow, "supervision", case, seeing.WATCH)
+    if as_read:
+        uow.execute("SELECT 1 FROM registry.supervision_case WHERE id = :id FOR UPDATE", id=case)
+        if standing(case_registry.supervision_case(uow, case)) != as_read:
+            raise MovedOn
     if event in BY_CLOCK:
         raise case_registry.NotAllowed(f"{event} comes from the clock alone")
     told = dict(proof)

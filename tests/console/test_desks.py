@@ -187,6 +187,14 @@ def test_watch(enter: Enter, county: County) -> None:
     note = f"/factors/{dispute_id}/notes"
     assert "已记录" in officer.send(page, note, indicator="U05/words", reason="扬言闹事", source="派出所")
     assert "暴力威胁" in officer.page(page)
+    shown = officer.send(
+        page, note, indicator="U20/posts", reason="网帖扩散", source="网信办", until="2026-04-20"
+    )
+    assert "网络传播" in shown and "计至 2026-04-20" in shown
+    back = f"/factors/{dispute_id}/withdrawals"
+    assert "已撤回，等级随之更新" in officer.send(page, back, reason="帖子已删", at=back)
+    shown = officer.page(page)
+    assert "帖子已删" in shown and "暴力威胁" in shown and shown.count(f'action="{back}"') == 1
     grade = {
         "grade": "RED",
         "code": "VERIFIED",

@@ -24,6 +24,7 @@ from exchange_api import (
     people,
     sharing,
     subscriptions,
+    supervision,
     trust,
 )
 from hub import choreography, migrate
@@ -109,6 +110,7 @@ def rest() -> str:
     rows = []
     modules = (
         people, disputes, escalation, link_review, office, payments, payment_acts, paper, desk, trust, evidence, sharing, subscriptions,
+        supervision,
     )  # fmt: skip
     for module in modules:
         for route in module.router.routes:
