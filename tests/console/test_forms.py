@@ -16,7 +16,8 @@ NOBODY = "00000000-0000-0000-0000-000000000000"
 POSTS = (
     f"/alarms/{NOBODY}/close", f"/proposals/{NOBODY}", f"/link-decisions/{NOBODY}/undo", f"/conflicts/{NOBODY}",
     f"/links/{NOBODY}", "/links/take-back", "/links/draw", "/links/floor", "/links/floor/take-back",
-    f"/clocks/{NOBODY}", f"/factors/{NOBODY}/notes", f"/factors/{NOBODY}/grade", f"/factors/{NOBODY}/withdrawals", "/hand-overs", f"/hand-overs/{NOBODY}",
+    f"/clocks/{NOBODY}", f"/factors/{NOBODY}/notes", f"/factors/{NOBODY}/grade", f"/factors/{NOBODY}/withdrawals",
+    "/hand-overs", f"/hand-overs/{NOBODY}",
     "/supervision", f"/supervision/{NOBODY}",
     "/matters", "/matters/new", f"/matters/{NOBODY}/moves", f"/matters/{NOBODY}/parties/A1/account",
     f"/matters/{NOBODY}/agreements", f"/matters/{NOBODY}/agreements/new", f"/matters/agreements/{NOBODY}/sign",
