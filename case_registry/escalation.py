@@ -88,7 +88,8 @@ class Likelihood:
 
 def share_of(weights: Model, signs: Mapping[str, str] | frozenset[str]) -> float:
     """The likelihood (0 to 1) under these signs."""
-    odds = weights.base + sum(weights.weights.get(name, 0.0) for name in signs)
+    # In the weights' own order, whatever the signs': the same signs give the same number in every process.
+    odds = math.fsum([weights.base, *(weight for name, weight in weights.weights.items() if name in signs)])
     return 1 / (1 + math.exp(-odds))
 
 
