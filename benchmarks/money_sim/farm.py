@@ -119,8 +119,9 @@ def lines(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
 def many(
     made: embedded_postgres.Cluster, runs: int, seed: int, *, faults: bool = True, processes: int = 0
 ) -> Found:
-    """Runs of the seeds from `seed` × 1,000,000 on, spread over the processes (0 = one a core)."""
-    count = min(processes or os.cpu_count() or 1, max(1, runs))
+    """Runs of the seeds from `seed` × 1,000,000 on, spread over the processes (0 = one a core, and one that runs while
+    another waits for a lock)."""
+    count = min(processes or (os.cpu_count() or 1) + 1, max(1, runs))
     first = seed * 1_000_000
     kind = "storm" if faults else "plain"
     started = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ from benchmarks.money_sim.outside import Outside
 from benchmarks.money_sim.scene import Scene
 from sandbox.bank.profile import WALLET_ACCOUNT
 
+INVARIANT = re.compile(r"I\d+ ")
 PAID_STATES = ("PAID", "RETURNED", "REISSUED", "CLOSED")
 ENDED_STATES = ("FAILED", "STOPPED", "CANCELLED")
 
@@ -24,7 +26,6 @@ CHECKS = (
     ("court's paper not taken", ("court's paper was refused", "was not taken", "the freeze ")),
     ("message never taken", ("messages that the hub never took",)), ("bank's book against ours", ("the bank's book of",)),
     ("spoiled statement unnoticed", ("no break was opened",)), ("an act failed", ("error ",)),
-    ("not paid", ("lost: ",)),
 )  # fmt: skip
 
 
@@ -50,12 +51,14 @@ class Verdict:
 
 
 def check_of(text: str) -> str:
-    """The check that made the first finding of a verdict's text; an invariant by its number."""
-    first = text.split("; ")[0]
+    """The check that says most of a verdict's text: the first of CHECKS, else an invariant by its number; what was not
+    paid at the end may have any cause."""
+    findings = text.split("; ")
     for check, words in CHECKS:
-        if any(word in first for word in words):
+        if any(word in finding for finding in findings for word in words):
             return check
-    return f"invariant {first.split()[0]}"
+    broken = [finding.split()[0] for finding in findings if INVARIANT.match(finding)]
+    return f"invariant {broken[0]}" if broken else "not paid"
 
 
 @dataclass(frozen=True)
