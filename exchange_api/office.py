@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 import mediation
 from exchange_api.people import Work, need
 from exchange_api.seeing import AGREEMENT, MATTER
+from exchange_api.texts import ONE_LINE, SAID
 from hub import choreography, seeing
 from schemas.findings import Finding, Refused
 
@@ -28,11 +29,6 @@ READERS = (
     "supervision_officer",
     "auditor",
 )
-
-
-# Something is said: not blanks alone. One line of text, without control characters.
-SAID = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
-ONE_LINE = r"^[^\u0000-\u001f\u007f]*$"
 
 
 class Strict(BaseModel):

@@ -43,6 +43,7 @@ STATUSES = {
     "405": "Not this method 方法不适用",
     "409": "It stands against what is there 与现状冲突",
     "413": "Over the stated limit 超过上限",
+    "414": "The address is too long 地址过长",
     "415": "Another content type is wanted 内容类型不符",
     "422": "Something in it is wrong; errors name each place 内容有误",
     "429": "Too many calls; Retry-After says when 请求过多",

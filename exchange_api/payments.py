@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 import escrow
 from exchange_api.people import Work, hub_of, need
 from exchange_api.seeing import DECISION, ORDER
+from exchange_api.texts import SAID
 from hub import choreography, money_terms, payments, seeing
 from schemas.findings import Finding, Refused
 
@@ -27,7 +28,7 @@ class Strict(BaseModel):
 
 
 class PayeeIn(Strict):
-    name: str = Field(default="", max_length=140)
+    name: str = Field(max_length=140, pattern=SAID)
     account: str = Field(default="", max_length=34)
     bank_code: str = Field(default="", max_length=14)
     bank_name: str = Field(default="", max_length=140)

@@ -42,10 +42,9 @@ def before_call(_context: Any, case: Any, kwargs: dict[str, Any]) -> None:
 def _whole(value: Any) -> Any:
     """JSON Schema calls 343.0 a whole number; the hub refuses every float by its type, money above all. Of other
     numbers it takes those that a decimal of ordinary length writes."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return int(value)
     if isinstance(value, float):
-        return round(value, 9) if abs(value) < 1e15 else 1e15
+        short = round(value, 9) if abs(value) < 1e15 else 1e15
+        return int(short) if short.is_integer() else short
     if isinstance(value, list):
         return [_whole(each) for each in value]
     if isinstance(value, dict):
@@ -89,9 +88,9 @@ def _kept(path: str, body: Any) -> Any:
         for party, role in zip(body["parties"], ("applicant", "respondent"), strict=False):
             party["role"] = role
     if path.endswith("/escrows"):
-        for each in body.get("instalments") or ():
+        for number, each in enumerate(body.get("instalments") or (), start=1):
             if isinstance(each, dict):
-                each |= {"payer": "P0", "payee": "P1"}
+                each |= {"no": number, "payer": "P0", "payee": "P1"}
     if path.endswith("/who-saw") and not (body.get("number") or "").strip():
         body["number"] = "a"
     return body

@@ -26,6 +26,11 @@ WITHIN_S = 1500
 # These stop the time or the session that the other calls stand on, or call partners that are not there.
 LEFT_OUT = ("/v1/clock", "/v1/session", "/v1/jobs/{name}")
 PARTNER = "described_street"
+# An address over its limit is refused with HTTP's own status for that, which the tool does not expect by itself.
+CONFIG = """
+[checks.negative_data_rejection]
+expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 414, 415, 422, 428, 429]
+"""
 LIMITS = {"calls_per_s": 100_000, "burst": 100_000}
 
 
@@ -33,6 +38,7 @@ def cases_of(
     url: str, examples: int, environment: dict[str, str], folder: Path, *more: str
 ) -> tuple[int, str]:
     """Run all checks; returns how many cases there were, and the report of the checks that failed ("" when none did)."""
+    (folder / "schemathesis.toml").write_text(CONFIG)
     command = [
         str(Path(sys.executable).parent / "schemathesis"), "run", url, "--checks", "all", "-n", str(examples),
         "--max-response-time", "2", "--workers", "2", "--continue-on-failure", *more,
