@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 import case_registry
 from exchange_api.app import make_app
 from foundation.unit_of_work import unit_of_work
+from hub.jobs import audit_links
 from tests.console.conftest import Reader, form_to
 from tests.console.link_pairs import pairs
 from tests.console.world import PASSWORD, County
@@ -114,6 +115,7 @@ def test_estimates_say_when_they_cannot_say(enter: Enter, county: County) -> Non
     assert count(county, "SELECT count(*) FROM registry.link_audit WHERE stratum = 'LINK'") == 1
     assert "3" in re.search(r'id="left">(\d+)<', reviewer.page("/links"))[1]  # type: ignore[index]
     assert "已判" in reviewer.page(f"{page}?wanted=0.9") and "应为" in reviewer.page(f"{page}?wanted=x", 422)
+    assert audit_links(county.hub)["drawn"] >= 1, "every week the same, by itself"
     assert "English" in shown and "Precision of what links by itself" in _english(reviewer, page)
 
 

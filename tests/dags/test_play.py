@@ -28,6 +28,7 @@ OTHERS = (
     "holdings_compare",
     "registry_rebuild_check",
     "payee_check",
+    "link_audit",
 )
 
 

@@ -27,6 +27,7 @@ NAMES = {
     "holdings_compare",
     "registry_rebuild_check",
     "payee_check",
+    "link_audit",
 }
 LIGHT = {"__future__", "airflow", "dags", "datetime", "os", "pendulum", "collections", "contextlib", "typing"}
 MOST_TASK_LINES = 5
