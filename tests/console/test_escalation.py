@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
-import case_registry
 from case_registry import escalation, escalation_rating
 from exchange_api.app import make_app
 from foundation.unit_of_work import unit_of_work
+from hub import jobs
+from hub.cli import person as cli_person
+from hub.cli.app import app
 from tests.case_registry.make import MEDIATION, PETITION, episode, person, resident
 from tests.console.conftest import Reader
 from tests.console.world import PASSWORD, County
@@ -35,7 +39,7 @@ def likely(county: County) -> str:
     )
     county.record(PETITION, episode("X1", "PETITION", opened_on="2026-03-02", **told))
     number = county.record(PETITION, episode("X2", "PETITION", opened_on="2026-03-28", **told))
-    assert county.act(case_registry.rate_escalations) == 1
+    assert jobs.watch_deadlines(county.hub)["escalations_rated"] == 1
     return number
 
 
@@ -119,3 +123,23 @@ def test_over_rest(county: County, monkeypatch: pytest.MonkeyPatch) -> None:
         nothing = {"hit_rate": None, "why": "NO_BACK_TEST"}
         assert get("supervisor1", "/v1/escalations")[1] == {**nothing, "disputes": []}
         assert get("supervisor1", "/v1/dispute", number=number)[1]["escalation"] == nothing
+
+
+def test_by_command(county: County, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = likely(county)
+    monkeypatch.setattr(cli_person, "hub_of_process", lambda: county.hub)
+
+    def run(*words: str) -> tuple[int, str]:
+        told = CliRunner().invoke(app, ["escalation", *words])
+        return told.exit_code, told.stdout
+
+    code, listed = run("list", "--as", "supervisor1", "--json")
+    assert code == 0 and [row["number"] for row in json.loads(listed)["disputes"]] == [number]
+    code, listed = run("list", "--as", "supervisor1")
+    assert code == 0 and number in listed and "hit rate: generated" in listed and "plain rule" in listed
+    assert json.loads(run("list", "--as", "cashier1", "--json")[1])["disputes"] == []
+    # Opened only now: no day lies a whole horizon behind.
+    assert run("back-test")[0] == 1
+    county.act(lambda uow: uow.execute("UPDATE registry.dispute SET opened_at = '2025-10-20'"))
+    code, told = run("back-test", "--seed", "3")
+    assert code == 1 and not told  # nor was anything known of it then
