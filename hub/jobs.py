@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -36,6 +37,7 @@ from hub.replaying import take_up
 __all__ = [
     "BY_NAME",
     "PartnerAway",
+    "audit_links",
     "check_journal",
     "check_payees",
     "compare_holdings",
@@ -91,7 +93,12 @@ def watch_deadlines(hub: Hub | None = None) -> dict[str, Any]:
             ending = sharing_register.warn(uow)
         with unit_of_work(hub.engine) as uow:
             rated = case_registry.rate_escalations(uow)
-        return {"registry": len(events), "agreements_ending": ending, "escalations_rated": rated, **payments.watch(hub)}
+        return {
+            "registry": len(events),
+            "agreements_ending": ending,
+            "escalations_rated": rated,
+            **payments.watch(hub),
+        }
 
     return _logged(hub, "deadlines", run)
 
@@ -149,6 +156,23 @@ def rebuild_check(hub: Hub | None = None) -> dict[str, Any]:
     """Rebuild the registry's record from the stored claims and compare state hashes."""
     hub = hub or hub_of_process()
     return _logged(hub, "rebuild-check", lambda: sending.rebuild_is_equal(hub))
+
+
+def audit_links(hub: Hub | None = None) -> dict[str, Any]:
+    """Draw pairs at random into the review of links, so that its estimates stay honest; none while too many are open."""
+    hub = hub or hub_of_process()
+
+    def run() -> dict[str, Any]:
+        with unit_of_work(hub.engine) as uow:
+            try:
+                found = case_registry.draw_link_audit(
+                    uow, case_registry.review_rules()["draw_pairs"], secrets.randbits(62)
+                )
+            except case_registry.NotAllowed as full:
+                return {"drawn": 0, "why": str(full)}
+        return {"drawn": found["drawn"], "population": found["population"]}
+
+    return _logged(hub, "link-audit", run)
 
 
 def check_journal(hub: Hub | None = None) -> dict[str, Any]:
@@ -209,6 +233,7 @@ BY_NAME: dict[str, Callable[..., dict[str, Any]]] = {
     "rebuild-check": lambda hub: rebuild_check(hub),
     "compare": lambda hub: compare_holdings(hub),
     "check-journal": lambda hub: check_journal(hub),
+    "link-audit": lambda hub: audit_links(hub),
     "payees": lambda hub: check_payees(hub),
     "drops": lambda hub: take_drops(hub),
     "payments": lambda hub: work_payments(hub),
