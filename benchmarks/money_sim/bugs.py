@@ -115,12 +115,12 @@ def changed(bug: Bug, root: Path = ROOT) -> dict[str, str]:
 
 
 @contextmanager
-def planted(bug: Bug) -> Iterator[Path]:
-    """A copy of the tree with the bug in it."""
+def planted(bug: Bug, *, tests: bool = False) -> Iterator[Path]:
+    """A copy of the tree with the bug in it; rooms that it does not touch are links. `tests`: for running those."""
     with tempfile.TemporaryDirectory(prefix="concord-bug-") as folder:
         tree = Path(folder)
-        touched = {each.file.split("/")[0] for each in bug.replacements} | {"tests", "pyproject.toml"}
-        ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+        touched = {each.file.split("/")[0] for each in bug.replacements}
+        touched |= {"tests", "pyproject.toml"} if tests else set()
         for room in ROOMS:
             source = ROOT / room
             if not source.exists():
@@ -128,7 +128,7 @@ def planted(bug: Bug) -> Iterator[Path]:
             if room not in touched:
                 (tree / room).symlink_to(source.resolve())
             elif source.is_dir():
-                shutil.copytree(source, tree / room, ignore=ignored, symlinks=True)
+                shutil.copytree(source, tree / room, symlinks=True)  # compiled files too: most stay true
             else:
                 shutil.copy(source, tree / room)
         for file, text in changed(bug).items():
@@ -170,7 +170,7 @@ def hunt(cluster: embedded_postgres.Cluster, bug: Bug, *, most: int = MOST_RUNS,
 
 def passes(bug: Bug, timeout_s: int = 900) -> tuple[bool, str]:
     """Whether the unit tests that the bug names pass with it; and the end of their output."""
-    with planted(bug) as tree:
+    with planted(bug, tests=True) as tree:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *bug.tests],
             cwd=tree, env={**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}, capture_output=True,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from benchmarks.money_sim import court, people
-from benchmarks.money_sim.office import CASHIERS
+from benchmarks.money_sim import court, people, weather
+from benchmarks.money_sim.office import CASHIERS, PAYER
 from benchmarks.money_sim.scene import Scene
 
 UNDER_WAY = ("RELEASED", "DISPATCHING", "SENT")
@@ -13,9 +13,13 @@ UNDER_WAY = ("RELEASED", "DISPATCHING", "SENT")
 
 def close_call(scene: Scene) -> None:
     """An order is released, or has left and nobody knows more; minutes later a court freezes all there is."""
-    if not scene.account or not any(row["state"] in UNDER_WAY for row in scene.office.learn()):
+    if not scene.account:
         return
-    scene.tick(timedelta(seconds=scene.dice.choice((70, 400, 700))))
+    if not any(row["state"] in UNDER_WAY for row in scene.office.learn()):
+        people.push_through(scene)
+    if not any(row["state"] in UNDER_WAY for row in scene.office.learn()):
+        return
+    scene.tick(timedelta(seconds=scene.dice.choice((70, 400, 700, 1300))))
     court.freeze(scene, large=scene.dice.random() < 0.7)
     scene.watch()
     scene.worker()
@@ -51,7 +55,8 @@ def line_down(scene: Scene) -> None:
 
 
 def paid_again(scene: Scene) -> None:
-    """What was paid is drafted once more, at once or after a day, and nobody looks closely."""
+    """What was paid is drafted once more, at once or after a day, and nobody looks closely; there is money, since the
+    payer paid again too."""
     paid = [
         row for row in scene.office.learn() if row["state"] == "PAID" and row["purpose"] == "COMPENSATION"
     ]
@@ -59,9 +64,15 @@ def paid_again(scene: Scene) -> None:
         return
     if scene.dice.random() < 0.5:
         scene.tick(timedelta(hours=25))
+    if scene.dice.random() < 0.6:
+        scene.trace.fault("payer pays too much")
+        scene.deposit(int(paid[0]["amount_fen"]), PAYER)
+        weather.letter(scene, plain=True)
     row = paid[scene.dice.randrange(len(paid))]
     scene.trace.fault("paid share drafted again tried")
     seat = scene.office.seats[row["payee"]]
     again = scene.office.draft(seat, row["instalment"], int(row["amount_fen"]), CASHIERS[1])
     scene.office.do("draft again", again)
     people.push_through(scene)
+    if scene.dice.random() < 0.5:
+        scene.worker()
