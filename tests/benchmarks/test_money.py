@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.money_sim import bugs, farm
 from benchmarks.money_sim.bugs import Bug
+from benchmarks.money_sim.judge import check_of
 from foundation.embedded_postgres import Cluster
 from foundation.settings import ROOT
 
@@ -32,6 +33,26 @@ def test_a_planted_bug_still_applies(bug: Bug) -> None:
     for file, text in bugs.changed(bug).items():
         if file.endswith(".py"):
             compile(text, file, "exec")
+
+
+def test_what_is_on_record_of_a_bug_is_whole() -> None:
+    for bug in bugs.all_bugs():
+        assert bug.kind
+        assert (bug.seed is None) == (bug.runs is None) == (not bug.check), bug.name
+        assert bug.runs is None or bug.runs <= bugs.MOST_RUNS
+
+
+@pytest.mark.parametrize(
+    ("text", "check"),
+    [
+        ("lost: A1/1: 0 paid of 5; B1I1 went to 62, approved was 63", "other than approved"),
+        ("lost: A1/1: 0 paid of 5; I7 （2026）1号: a freeze holds no more than its document says", "invariant I7"),
+        ("lost: A1/1: 0 paid of 5; lost: 5 fen of the payers neither paid nor refunded", "not paid"),
+        ("double: A1/1: 10 paid of 5; the hub holds B1I1 for FAILED, the bank has paid it", "paid twice"),
+    ],
+)  # fmt: skip
+def test_a_verdict_is_called_by_the_check_that_says_most(text: str, check: str) -> None:
+    assert check_of(text) == check
 
 
 @pytest.mark.slow
