@@ -9,6 +9,7 @@ another has before him comes later meanwhile.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -226,7 +227,7 @@ def _gone(uow: UnitOfWork, item: UUID, reader: Reader) -> Exception:
 
 
 def take_back(uow: UnitOfWork, reason: str) -> tuple[UUID | None, list[Event]]:
-    """Take the acting person's last answer of this review back: everything stands as before it.
+    """Take the acting person's last answer of this review back, of the last `back_hours`: everything stands as before it.
 
     Returns the question that is open again (None where the signs are gone meanwhile) and the events. Raises NotAllowed
     where there is nothing to take back.
@@ -238,8 +239,9 @@ def take_back(uow: UnitOfWork, reason: str) -> tuple[UUID | None, list[Event]]:
         "SELECT * FROM (SELECT id, at, proposal AS item, a, b, true AS decided FROM registry.link_decision"
         "   WHERE by = :me AND asked <> '' AND undone_at IS NULL"
         " UNION ALL SELECT id, at, item, NULL, NULL, false FROM registry.link_put_off WHERE by = :me AND taken_back_at IS NULL) x"
-        " ORDER BY at DESC, id DESC LIMIT 1",
+        " WHERE at > :since ORDER BY at DESC, id DESC LIMIT 1",
         me=uow.actor.id,
+        since=uow.now - timedelta(hours=rules()["back_hours"]),
     )
     if last is None:
         raise NotAllowed("there is no answer of yours to take back")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -57,6 +58,10 @@ def test_answers_are_kept_and_taken_back_exactly(desk: UnitOfWork) -> None:
     say(desk, second, "DIFFERENT")
     say(desk, third, "LATER", "等对方回话")
     assert [(r["id"], bool(r["put_off_at"])) for r in reviews(desk, reader=reader(desk))] == [(third, True)]
+    now, desk.now = desk.now, desk.now + timedelta(days=2)
+    with pytest.raises(NotAllowed, match="no answer of yours"):
+        take_back_review(desk, "隔日一键不撤")
+    desk.now = now
     assert take_back_review(desk, "再看")[0] == third
     assert not reviews(desk, reader=reader(desk))[0]["put_off_at"]
     take_back_review(desk, "再看")
