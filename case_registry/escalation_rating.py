@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from sqlalchemy import RowMapping
 
 from case_registry.access import PERSON, Reader, check_seen, classes_seen, row_filter
 from case_registry.escalation import Likelihood, likelihood, model, table
@@ -35,15 +36,17 @@ def hit_rate(uow: UnitOfWork) -> dict[str, Any] | None:
     The latest on this database's own record with enough cases; in a sandbox also the one on generated histories that came
     with the weights. On a city's own people only its own record proves anything.
     """
-    weights = model()
-    row = uow.one(_PROOF, model=weights.digest, least=table()["least_cases"])
+    row = uow.one(_PROOF, model=model().digest, least=table()["least_cases"])
     assert row is not None
+    return _proof(row)
+
+
+def _proof(row: RowMapping) -> dict[str, Any] | None:
     if row["own"] is not None:
-        own = row["own"]
+        own = dict(row["own"])
         return {**own.pop("figures"), **own, "history": "record"}
-    if weights.back_test is None or not row["sandbox"]:
-        return None
-    return dict(weights.back_test)
+    generated = model().back_test
+    return dict(generated) if generated is not None and row["sandbox"] else None
 
 
 _PROOF = """
@@ -157,17 +160,21 @@ def told_of(uow: UnitOfWork, dispute: UUID) -> dict[str, Any]:
 
     `hit_rate` None = NO_BACK_TEST: then neither a likelihood nor its reasons. NOT_RATED: closed, or not looked at yet.
     """
-    proof = hit_rate(uow)
+    row = uow.one(_TOLD, d=dispute, model=model().digest, least=table()["least_cases"])
+    assert row is not None
+    proof = _proof(row)
     if proof is None:
         return {"hit_rate": None, "why": NO_BACK_TEST}
-    row = uow.one(
-        "SELECT rated_at, percent, band, reasons FROM registry.escalation WHERE dispute = :d AND model = :model",
-        d=dispute,
-        model=model().digest,
-    )
-    if row is None:
+    if row["percent"] is None:
         return {"hit_rate": proof, "why": NOT_RATED}
-    return {**row, "horizon_days": table()["horizon_days"], "hit_rate": proof, "why": ""}
+    told = {name: row[name] for name in ("rated_at", "percent", "band", "reasons")}
+    return {**told, "horizon_days": table()["horizon_days"], "hit_rate": proof, "why": ""}
+
+
+_TOLD = f"""
+SELECT p.*, e.rated_at, e.percent, e.band, e.reasons FROM ({_PROOF}) p
+LEFT JOIN registry.escalation e ON e.dispute = :d AND e.model = :model
+"""
 
 
 def likeliest(uow: UnitOfWork, reader: Reader, *, band: str = "", limit: int = 50) -> dict[str, Any]:
