@@ -66,11 +66,11 @@ def order(request: Request, order_id: UUID, uow: Work) -> HTMLResponse:
     found = found_order(uow, order_id)
     seeing.note_look(uow, found["mediation_number"], "order", seeing.MONEY)
     acts = escrow.acts_of(uow)
-    payload = found["payload"]
+    payload = found["payload_text"]
     rail = escrow.all_rails()[found["rail"]]
     return page(
         request, "order.html", order=found, gates=gates(found, uow.actor, acts), acts=acts, people=staff_names(uow),
-        payload=payload[:SHOWN_BYTES].decode("utf-8", "replace"), cut=len(payload) > SHOWN_BYTES, rail=rail.name_zh,
+        payload=payload[:SHOWN_BYTES], cut=len(payload) > SHOWN_BYTES, rail=rail.name_zh,
         signed={each["role"]: each for each in found["approvals"]},
     )  # fmt: skip
 

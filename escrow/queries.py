@@ -79,6 +79,7 @@ def order_detail(uow: UnitOfWork, order_id: UUID) -> dict[str, Any] | None:
     )
     assert more is not None
     found = {**row, **more, "payload": bytes(more["payload"])}
+    found["payload_text"] = _as_text(found["payload"])
     found["approvals"] = [
         dict(each)
         for each in uow.all(
@@ -104,6 +105,14 @@ def order_detail(uow: UnitOfWork, order_id: UUID) -> dict[str, Any] | None:
         )
     ]
     return found
+
+
+def _as_text(payload: bytes) -> str:
+    """The document as people read it: UTF-8, or the GB18030 of banks' own dialects."""
+    try:
+        return payload.decode("utf-8")
+    except UnicodeDecodeError:
+        return payload.decode("gb18030", "replace")
 
 
 def places_of(uow: UnitOfWork, rail: str, source: str, limit: int = 5000) -> list[dict[str, Any]]:

@@ -183,6 +183,7 @@ def _order(uow: Work, order_id: UUID | None) -> dict[str, Any]:
     found = escrow.order_detail(uow, order_id) if order_id else None
     if found is None:
         raise Refused(Finding("NOT_FOUND", "order", str(order_id), "an order's id"))
+    found["payload"] = found.pop("payload_text")
     return found
 
 

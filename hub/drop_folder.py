@@ -9,6 +9,7 @@ counts once.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,10 @@ def take(hub: Hub, rail_id: str, folder: Path) -> dict[str, Any]:
             continue
         with unit_of_work(hub.engine) as uow:
             now = uow.now
-        line = filing.ingest_path(hub, rail_id, path, now, now)
+        try:
+            line = filing.ingest_path(hub, rail_id, path, now, now)
+        except FileNotFoundError:  # another worker was quicker
+            continue
         result = str(line["result"])
         done[result] = done.get(result, 0) + 1
         if result == "refused":
@@ -76,5 +80,6 @@ def _ready(path: Path, mark: Path) -> bool:
 def _put_away(path: Path, mark: Path, where: Path) -> None:
     """Out of the folder. What fails before is taken again, and is a duplicate then; a mark left alone is no file."""
     where.mkdir(exist_ok=True)
-    path.replace(where / path.name)
+    with suppress(FileNotFoundError):  # another worker was quicker
+        path.replace(where / path.name)
     mark.unlink(missing_ok=True)

@@ -10,12 +10,13 @@ import logging
 import os
 import signal
 import threading
+import time
 
 from foundation import broker, inbox
 from foundation.collecting import collect_seldom
 from foundation.unit_of_work import unit_of_work
 from foundation.wire import Wire
-from hub import payments
+from hub import drop_folder, payments
 from hub.applying import Applier
 from hub.asking import Asker
 from hub.cloud_events import cloud_event
@@ -30,6 +31,7 @@ from hub.teller import Teller
 log = logging.getLogger("concord.worker")
 
 POLL_S = 0.5
+DROPS_EVERY_S = 2.0  # how often folders are looked at
 RELAY_BATCH = 200
 
 
@@ -44,6 +46,7 @@ class Worker:
         self.deliverer = Deliverer(hub, self.wire)
         self.asker = Asker(hub, self.wire)
         self.pay = threading.Event()
+        self.next_drops = 0.0
         self.teller = Teller(hub, self.wire)
         self.publisher = broker.Publisher(hub.settings.amqp_url) if hub.settings.amqp_url else None
 
@@ -103,6 +106,9 @@ class Worker:
                 take_up(self.hub, inbox_id)
             except Exception:
                 log.exception("message %s stays for a later try", inbox_id)
+        if time.monotonic() >= self.next_drops:
+            self.next_drops = time.monotonic() + DROPS_EVERY_S
+            drop_folder.take_all(self.hub)
         self.asker.turn()
         self._relay()
         self.teller.turn()

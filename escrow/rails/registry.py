@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import os
 import sys
+import threading
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -124,8 +125,16 @@ def _load(path: Path, own: bool) -> Rail:
     return Rail(id=folder.name, manifest=manifest, folder=folder, **functions)
 
 
+# A module stands among the loaded ones before it has run: another thread would take it half made.
+_LOADING = threading.RLock()
+
+
 def _load_outside(folder: Path) -> ModuleType:
-    name = f"concord_rail_{folder.name}"
+    with _LOADING:
+        return _loaded(folder, f"concord_rail_{folder.name}")
+
+
+def _loaded(folder: Path, name: str) -> ModuleType:
     known = sys.modules.get(name)
     if known is not None and known.__file__ == str(folder / "__init__.py"):
         return known
