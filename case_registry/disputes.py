@@ -14,6 +14,7 @@ from case_registry.linking import CaseRow, component, groups
 from case_registry.source import DisputeRef, Event, Unknown
 from foundation.unit_of_work import UnitOfWork
 from schemas.case_numbers import normalise_case_number
+from schemas.identifiers import uuid_in
 
 
 @dataclass
@@ -190,13 +191,16 @@ def dispute_ref(uow: UnitOfWork, name: str | UUID) -> DisputeRef:
     folded = normalise_case_number(str(name))
     row = uow.one(
         "WITH RECURSIVE named AS ("
-        " SELECT id, number, merged_into, seq FROM registry.dispute WHERE number = :name OR id::text = :name"
+        " SELECT id, number, merged_into, seq FROM registry.dispute WHERE number = :name OR id = CAST(:id AS uuid)"
         " UNION (SELECT id, number, merged_into, seq FROM registry.dispute WHERE numbers && CAST(:numbers AS text[])"
         "   AND merged_into IS NULL)),"
         " way AS (SELECT * FROM named"
-        " UNION ALL SELECT d.id, d.number, d.merged_into, d.seq FROM way JOIN registry.dispute d ON d.id = way.merged_into)"
+        " UNION ALL SELECT d.* FROM way CROSS JOIN LATERAL"
+        # OFFSET 0: one by one through the key; a plan that hashed every dispute took a quarter of a second among 380,000.
+        " (SELECT id, number, merged_into, seq FROM registry.dispute WHERE id = way.merged_into OFFSET 0) d)"
         " SELECT id, number FROM way WHERE merged_into IS NULL ORDER BY seq LIMIT 1",
         name=str(name),
+        id=uuid_in(str(name)),
         numbers=sorted({str(name), folded}),
     )
     if row is None:

@@ -13,6 +13,7 @@ from escrow.results import Result, refuse, said
 from escrow.terms import AgreementTerms, check_terms
 from foundation.unit_of_work import UnitOfWork
 from schemas.canonical import sha256_hex
+from schemas.identifiers import uuid_in
 
 
 def find_case(uow: UnitOfWork, ref: UUID | str) -> UUID:
@@ -21,9 +22,10 @@ def find_case(uow: UnitOfWork, ref: UUID | str) -> UUID:
         found = uow.scalar("SELECT id FROM escrow.escrow_case WHERE id = :ref", ref=ref)
     else:
         found = uow.scalar(
-            "SELECT id FROM escrow.escrow_case WHERE mediation_number = :ref OR dispute = :ref OR id::text = :ref"
+            "SELECT id FROM escrow.escrow_case WHERE mediation_number = :ref OR dispute = :ref OR id = CAST(:id AS uuid)"
             " ORDER BY created_at DESC LIMIT 1",
             ref=ref,
+            id=uuid_in(ref),
         )
     if not isinstance(found, UUID):
         raise refuse("NOT_FOUND", "case", ref)

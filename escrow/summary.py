@@ -10,17 +10,18 @@ from sqlalchemy import RowMapping
 from escrow import deposits, recoveries
 from escrow.case_state import figures
 from foundation.unit_of_work import UnitOfWork
+from schemas.identifiers import uuid_in
 
 FIGURES = ("funded_fen", "balance_fen", "held_fen", "in_transit_fen", "released_fen", "refunded_fen")
 _FIND = (
-    "SELECT * FROM escrow.escrow_case WHERE mediation_number = :ref OR dispute = :ref OR id::text = :ref"
+    "SELECT * FROM escrow.escrow_case WHERE mediation_number = :ref OR dispute = :ref OR id = CAST(:id AS uuid)"
     " ORDER BY created_at DESC LIMIT 1"
 )
 
 
 def has_case(uow: UnitOfWork, ref: UUID | str) -> bool:
     """Whether there is an escrow by that id, mediation number or dispute."""
-    return uow.one(_FIND, ref=str(ref)) is not None
+    return uow.one(_FIND, ref=str(ref), id=uuid_in(str(ref))) is not None
 
 
 def escrow_case(uow: UnitOfWork, ref: UUID | str) -> dict[str, Any]:
@@ -29,7 +30,7 @@ def escrow_case(uow: UnitOfWork, ref: UUID | str) -> dict[str, Any]:
     `funded = balance + released + refunded`; `in_transit` is part of `balance`; `held` is freeze + stop; `released`
     is what statement lines prove, less returns. `deducted_fen` is what a court took, in none of the others.
     """
-    case = uow.one(_FIND, ref=str(ref))
+    case = uow.one(_FIND, ref=str(ref), id=uuid_in(str(ref)))
     if case is None:
         return {
             "id": None,

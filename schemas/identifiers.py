@@ -216,8 +216,12 @@ def check_division(text: str, *, on: date | None = None, profile: Profile | None
 
 def is_uuid(text: str) -> bool:
     """Whether a text is one of our own ids (RFC 9562), in any of its written forms."""
+    return uuid_in(text) is not None
+
+
+def uuid_in(text: str) -> UUID | None:
+    """The id that a text is, None where it is none: a column of ids is asked for an id, so that its index serves."""
     try:
-        UUID(text)
+        return UUID(text)
     except ValueError:
-        return False
-    return True
+        return None
