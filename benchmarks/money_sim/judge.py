@@ -102,8 +102,9 @@ class Judge:
         it has given up was not."""
         self._frozen()
         done = {paid.number for paid in self.payments()}
-        # An order that ended before it left gives its number to the next: the last that bears it is meant.
-        for row in {row["number"]: row for row in self.office.learn()}.values():
+        # An order that ended before it left gives its number to the next: the last that bears it is meant, by id, since the
+        # hub's clock may jump.
+        for row in {row["number"]: row for row in sorted(self.office.learn(), key=_by_id)}.values():
             if row["state"] in PAID_STATES and row["number"] not in done:
                 self._say(f"the hub holds {row['number']} for paid, the bank has not paid it")
             if row["state"] in ENDED_STATES and row["number"] in done:
@@ -243,3 +244,7 @@ class Judge:
             )
             if not breaks:
                 found.broken.append("a statement that did not add up came, and no break was opened")
+
+
+def _by_id(row: Any) -> str:
+    return str(row["id"])
