@@ -18,7 +18,7 @@ ENDED_STATES = ("FAILED", "STOPPED", "CANCELLED")
 # Each check of the judge, and the words by which its findings are known.
 CHECKS = (
     ("paid twice", ("double: ",)), ("paid without approval", ("nobody ordered it", "persons")),
-    ("other than approved", ("approved was", " approved", "which is no payee's", "moved money to")),
+    ("other than approved", ("approved was", " paid, ", "which is no payee's", "moved money to")),
     ("old account", ("old account after",)), ("refund not to its source", ("from which nothing came",)),
     ("paid after the agreement was void", ("agreement was void",)), ("frozen money left", ("left frozen money",)),
     ("held for paid, not paid", ("the bank has not paid it",)), ("given up, and paid", ("the bank has paid it",)),
