@@ -16,7 +16,10 @@ from foundation import embedded_postgres
 RUNS, QUICK_RUNS = 10_000, 10
 PLAIN_SHARE = 20  # one plain run for so many with faults
 QUICK_BUGS, QUICK_BUG_RUNS = 2, 30
-BOUND_BY = "statements: about 1,000 small SQL statements a run; of its CPU time a third is the database, the rest the driver, SQLAlchemy and Python"
+BOUND_BY = (
+    "statements: about 1,000 small SQL statements a run; of its CPU time a third is the database,"
+    " the rest the driver, SQLAlchemy and Python"
+)
 
 
 def run(*, quick: bool, seed: int, runs: int | None = None) -> Result:
