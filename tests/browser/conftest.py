@@ -69,6 +69,12 @@ class Site:
             self.outside.append(url)
 
 
+# What reaches over the edge, innermost last, without what scrolls inside its own box.
+_STICKS_OUT = """[...document.querySelectorAll("main *")]
+  .filter(e => e.getBoundingClientRect().right > innerWidth && !e.closest(".scroll"))
+  .slice(-6).map(e => e.outerHTML.slice(0, 120))"""
+
+
 @dataclass
 class Visitor:
     """One person before the screen."""
@@ -96,7 +102,9 @@ class Visitor:
                 ],
             )
         wide = self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        assert wide <= 0, f"{self.page.url} is {wide} px wider than the window"
+        assert wide <= 0, (
+            f"{self.page.url} is {wide} px wider than the window: {self.page.evaluate(_STICKS_OUT)}"
+        )
 
     def press(self, name: str, within: str = "main", exact: bool = True) -> None:
         """Press the button of that name and look at the page that comes."""

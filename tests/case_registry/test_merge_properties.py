@@ -26,9 +26,11 @@ KINDS = {"court": "TRIAL", "petition": "PETITION", "arbitration": "ARBITRATION",
 # What people read. Left out: logs that only grow, and each row's own time of last change.
 TABLES = {
     "dispute": "updated_at, changed_at, seq", "source_case": "", "episode": "", "party": "", "episode_edge": "",
-    "link_edge": "", "flag": "", "outside_fact": "", "factor": "", "clock": "", "conflict": "",
+    "link_edge": "", "flag": "", "outside_fact": "", "factor": "", "clock": "", "conflict": "id, opened_at",
     "gap_alarm": "",
 }  # fmt: skip
+# A task that vanished stays as a trace that it was there; what disagrees again is a task of its own.
+ONLY = {"conflict": "WHERE state <> 'GONE'"}
 
 cases = st.lists(
     st.tuples(
@@ -50,7 +52,9 @@ def dump(uow: UnitOfWork) -> dict[str, list[str]]:
         dropped = "".join(f" - '{name.strip()}'" for name in left_out.split(",") if name.strip())
         found[table] = [
             str(row["t"])
-            for row in uow.all(f"SELECT (to_jsonb(x){dropped})::text AS t FROM registry.{table} x ORDER BY 1")
+            for row in uow.all(
+                f"SELECT (to_jsonb(x){dropped})::text AS t FROM registry.{table} x {ONLY.get(table, '')} ORDER BY 1"
+            )
         ]
     # The board is kept as a heap of changes; what people read is their sum.
     found["board"] = [

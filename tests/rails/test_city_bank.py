@@ -5,15 +5,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
 
-import escrow
 from escrow.rail_types import (
     Advice,
     Incoming,
@@ -22,26 +19,15 @@ from escrow.rail_types import (
     OutgoingRequest,
     RailContext,
     SubaccountRequest,
-)
+)  # fmt: skip
 from escrow.rails import Rail, load_rails
 from foundation.keys import KeyStore
-from foundation.settings import Settings
-from foundation.unit_of_work import unit_of_work
 from foundation.wire import Wire
-from hub import drop_folder
-from hub.pipeline import Hub
 from sandbox.city_bank.book import FAILED
-from sandbox.city_bank.files import LENGTH, day_file, put
-from sandbox.city_bank.service import Bank, serving
+from sandbox.city_bank.files import LENGTH
+from sandbox.city_bank.service import Bank
 from schemas.money import Fen
-from tests.platform.tree import ROOT
-
-MORE = ROOT / "escrow" / "more_rails"
-RAIL = "city_bank"
-DAY = date(2026, 4, 2)
-NOW = datetime(2026, 4, 2, 2, 0, tzinfo=UTC)
-SECRET = "s" * 32
-ACCOUNT = "9910339900000200001"
+from tests.rails.city_bank_side import ACCOUNT, DAY, MORE, NOW, RAIL, keys_in, running_bank, some_day
 
 
 @pytest.fixture(scope="module")
@@ -51,16 +37,12 @@ def rail() -> Rail:
 
 @pytest.fixture
 def keys(tmp_path: Path) -> KeyStore:
-    store = KeyStore(tmp_path / "keys")
-    store.put_secret(f"{RAIL}.shared", SECRET)
-    return store
+    return keys_in(tmp_path / "keys")
 
 
 @pytest.fixture
 def bank() -> Iterator[Bank]:
-    with serving(Bank(SECRET, silent_s=1.0)) as found:
-        found.book.accounts[ACCOUNT] = []
-        found.book.credit(ACCOUNT, 10_000_000, "戴超忠", "9955000000000010", "调解款", date(2026, 4, 1))
+    with running_bank() as found:
         yield found
 
 
@@ -188,15 +170,6 @@ def test_unknown_is_asked_and_paid_once(desk: Desk, fault: str) -> None:
     assert desk.bank.book.paid() == {"OQ5": 123_456}
 
 
-def some_day(bank: Bank, random: Random, count: int) -> bytes:
-    names = ("瓯栖县恒达工程有限公司", "𠮷野家", "A" * 70, "", "欧阳 敏海")
-    for _ in range(count):
-        bank.book.credit(
-            ACCOUNT, random.randrange(1, 10**9), random.choice(names), "99550", random.choice(names), DAY
-        )
-    return day_file(bank.book, ACCOUNT, DAY)
-
-
 def test_a_day_is_read_as_the_bank_wrote_it(desk: Desk) -> None:
     for number, fen in (("OQ6", 300), ("OQ7", 500)):
         desk.pay(payment(number, fen))
@@ -260,52 +233,5 @@ def test_no_byte_of_a_file_can_be_changed_unseen_or_crash(desk: Desk) -> None:
         advice = desk.rail.statement(made, desk.ctx)
         if advice.kind == "statement":
             assert [line.amount for line in advice.lines] == [line.amount for line in right.lines]
-            assert (advice.statements[0].opening, advice.statements[0].closing) == (
-                right.statements[0].opening,
-                right.statements[0].closing,
-            )
-
-
-@pytest.fixture
-def hub(
-    engine: Engine, keys: KeyStore, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Hub]:
-    monkeypatch.setenv("CONCORD_RAIL_PATH", str(MORE))
-    escrow.all_rails.cache_clear()
-    yield Hub(engine, keys, Settings(database_url, "", tmp_path / "var", 8600, "sandbox"))
-    escrow.all_rails.cache_clear()
-
-
-def test_the_folder_is_taken_from_safely(hub: Hub, bank: Bank) -> None:
-    folder = drop_folder.folder_of(hub, RAIL)
-    folder.mkdir(parents=True)
-    some_day(bank, Random(3), 5)
-    path = put(folder, bank.book, ACCOUNT, DAY)
-    mark, content = path.with_suffix(".ok"), path.read_bytes()
-    mark.unlink()
-    path.write_bytes(content[:700])
-    assert drop_folder.take_all(hub) == {RAIL: {"results": {}, "waiting": [path.name]}}, (
-        "no mark: it is still being written"
-    )
-    mark.write_text(str(len(content)))
-    assert drop_folder.take_all(hub)[RAIL]["waiting"] == [path.name], "the mark names another size"
-    path.write_bytes(content)
-    assert drop_folder.take_all(hub)[RAIL] == {"results": {"accepted": 1}, "waiting": []}
-    assert [each.name for each in (folder / "taken").iterdir()] == [path.name] and not mark.exists()
-    for name in (path.name, "again.dz"):
-        (folder / name).write_bytes(content)
-        (folder / name).with_suffix(".ok").write_text(str(len(content)))
-    assert drop_folder.take_all(hub)[RAIL]["results"] == {"duplicate": 2}, "taken twice is harmless"
-    bad = content.replace(b"T0000006", b"T0000007").replace(b"T0000005", b"T0000009")
-    (folder / "bad.dz").write_bytes(bad)
-    (folder / "bad.ok").write_text(str(len(bad)))
-    (folder / "link.dz").symlink_to(folder / "taken" / path.name)
-    (folder / "link.ok").write_text(str(len(content)))
-    done = drop_folder.take_all(hub)[RAIL]
-    assert done["waiting"] == ["link.dz"] and (folder / "refused" / "bad.dz").exists(), done
-    with unit_of_work(hub.engine) as uow:
-        lines = uow.scalar("SELECT count(*) FROM escrow.statement_line WHERE rail = :r", r=RAIL)
-        states = {
-            row["state"] for row in uow.all("SELECT state FROM exchange.inbox WHERE partner = :r", r=RAIL)
-        }
-    assert lines == 5 and {"APPLIED", "DUPLICATE"} <= states
+            read, wrote = advice.statements[0], right.statements[0]
+            assert (read.opening, read.closing) == (wrote.opening, wrote.closing)
