@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 import escrow
 from exchange_api.people import Work, need
+from exchange_api.texts import SAID
 from hub import paper_agreements
 from hub.paper_agreements import PaperAgreement, PaperParty
 from mediation import AgreedInstalment
@@ -24,7 +25,7 @@ class Strict(BaseModel):
 class PaperPartyIn(Strict):
     key: str = Field(pattern=r"^[A-Z][0-9]{1,2}$")
     kind: Literal["person", "organisation"]
-    name: str = Field(min_length=1, max_length=140)
+    name: str = Field(max_length=140, pattern=SAID)
     id_number: str = Field(default="", max_length=32)
 
 

@@ -28,6 +28,16 @@ class Strict(BaseModel):
 
 
 class PayeeIn(Strict):
+    """Paid to an account or to a wallet."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": [name], "properties": {name: {"type": "string", "pattern": SAID}}}
+                for name in ("account", "wallet")
+            ]
+        }
+    )
     name: str = Field(max_length=140, pattern=SAID)
     account: str = Field(default="", max_length=34)
     bank_code: str = Field(default="", max_length=14)

@@ -36,7 +36,9 @@ class CaseIn(BaseModel):
 class ActIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
     event: str = Field(min_length=1, max_length=40, description="an act of the table, such as urge or close")
-    proof: dict[Annotated[str, Field(max_length=40)], Proof] = Field(default_factory=dict, max_length=12)
+    proof: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")], Proof] = Field(
+        default_factory=dict, max_length=12, json_schema_extra={"additionalProperties": False}
+    )
 
 
 class IndicatorIn(BaseModel):
